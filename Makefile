@@ -1,0 +1,52 @@
+# Everything people and CI run. `make` alone prints this help.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install format lint test unit demo bench soak schemas clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+install: $(INSTALLED) ## Make the virtual environment and install everything into it
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "==> Python environment in .venv (first time: about half a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+format: $(INSTALLED) ## Format the code and apply safe lint fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(INSTALLED) ## Lint, formatting, import contracts, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+unit: $(INSTALLED) ## The tests that need no broker (seconds)
+	$(BIN)/pytest -q tests/unit tests/properties
+
+test: lint ## Lint, types and all tests, on a real broker (minutes)
+	@echo "==> tests; the local Kafka is fetched once and started by the tests themselves"
+	$(BIN)/pytest -q
+
+demo: $(INSTALLED) ## The whole thing on this machine, with a verdict (under 90 s)
+	$(BIN)/streamproc demo
+
+bench: $(INSTALLED) ## Throughput and latency on the local broker; writes build/bench.json
+	$(BIN)/python -m tests.benchmarks
+
+soak: $(INSTALLED) ## Ten minutes of load; prints the worker's memory each minute
+	$(BIN)/python -m tests.benchmarks.soak
+
+schemas: $(INSTALLED) ## Generate schemas/ from the models
+	$(BIN)/python -m streamproc.cli.schemas
+
+clean: ## Remove the environment and everything built
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,47 @@
+"""The exceptions of streamproc.
+
+StreamprocError
+├── SettingsError          settings or flags are wrong; nothing was started
+├── LocalBrokerError       the local broker could not be started or found
+└── FatalError             the worker must end; a restart restores
+    ├── TaskFenced         another worker owns the task now
+    └── DeadLetterLimitReached   too many dead letters in a row; a person has to look
+"""
+
+
+class StreamprocError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class SettingsError(StreamprocError):
+    """Settings or flags are wrong; all problems at once, one a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class LocalBrokerError(StreamprocError):
+    """The local broker could not be started, found or stopped."""
+
+
+class FatalError(StreamprocError):
+    """The worker must end without committing anything further; a restart restores."""
+
+
+class TaskFenced(FatalError):
+    """Another worker has taken the task over; what this one had not committed is void."""
+
+
+class DeadLetterLimitReached(FatalError):
+    """More than the permitted share of the latest inputs became dead letters."""
+
+    def __init__(self, *, dead: int, of: int, reasons: dict[str, int]) -> None:
+        self.dead = dead
+        self.of = of
+        self.reasons = reasons
+        told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        super().__init__(
+            f"{dead} of the last {of} inputs became dead letters ({told}); nothing further was committed. "
+            "Mend the source, or start with a higher --dead-letter-limit to let them pass."
+        )

@@ -1,0 +1,1 @@
+"""Broker and sample data for development. Never imported by the worker."""

@@ -1,0 +1,93 @@
+"""The one seam between what decides and what does I/O.
+
+A `Processor` is synchronous and has no clock, no await and no I/O. Its host gives it slices of records and the
+stores and tables of its task, and gets back an `Output`. The host makes the output true (in one Kafka
+transaction, as lines on standard output, or as lists in a test), or throws it away together with the processor
+and builds a new one from the committed stores.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Headers = Sequence[tuple[str, bytes]]
+OutputRecord = tuple[bytes | None, bytes | None, Headers]
+
+
+class SourceRecord(Protocol):
+    """What a processor reads of a record; aiokafka's ConsumerRecord and `Record` both fit."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int:  # noqa: D102  (milliseconds since the epoch)
+        ...
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Headers: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A source record made by hand: for files, tests and samples."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive records of one topic partition. `topic` is the logical name, without the prefix."""
+
+    topic: str
+    partition: int
+    records: Sequence[SourceRecord]
+
+
+@dataclass(slots=True)
+class Output:
+    """What follows from one chunk: records to write, by logical topic and partition, and counts to publish.
+
+    The changelog records of the stores are not in here: the host takes them from what the stores have staged.
+    A count's key is the metric's name followed by its label values.
+    """
+
+    records: dict[tuple[str, int], list[OutputRecord]] = field(default_factory=dict)
+    counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    def lane(self, topic: str, partition: int) -> list[OutputRecord]:
+        """Return the list to which records for this topic partition are appended."""
+        return self.records.setdefault((topic, partition), [])
+
+
+class Store(Protocol):
+    """The keyed state of one task. Writes are staged until the host commits the chunk."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value as this chunk sees it: staged first, then committed."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Stage a value."""
+
+    def delete(self, key: bytes) -> None:
+        """Stage a deletion."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Walk everything committed, in no particular order; used when a processor is built."""
+
+
+class Processor(Protocol):
+    """Decides for one task."""
+
+    def process(self, slices: Sequence[Slice], now: int) -> Output:
+        """Decide for one chunk. `now` is the host's clock, milliseconds since the epoch.
+
+        Raises `FatalError` when the worker must stop. Any other exception is a defect.
+        """
