@@ -1,0 +1,15 @@
+"""The agent of the control task: the four configuration topics."""
+
+from faust.types import AppT
+
+from streamproc.agents.handover import add_agent
+from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.tasks import Tasks
+from streamproc.topics import CONFIG_TOPICS
+
+SOURCES = CONFIG_TOPICS
+
+
+def add_control_agent(app: AppT, kafka: Kafka, tasks: Tasks) -> None:
+    """Attach the agent to the application."""
+    add_agent(app, "control", [kafka.physical(topic) for topic in SOURCES], tasks)

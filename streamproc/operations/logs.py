@@ -1,0 +1,52 @@
+"""How the worker logs: structlog, one event name and fields a line, for people or as JSON.
+
+Faust, mode and aiokafka log through the standard library; their lines go through the same rendering.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+# They tell every step of every rebalance; a worker's own lines say what an operator needs.
+LOUD_LIBRARIES = ("faust", "mode", "aiokafka", "aiohttp", "asyncio")
+
+
+def configure_logs(level: str, style: str) -> None:
+    """Set up logging to standard error; `style` is `console` or `json`."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    rendering: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if style == "json"
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    quiet = logging.INFO if level == "debug" else logging.WARNING
+    for name in LOUD_LIBRARIES:
+        logging.getLogger(name).setLevel(quiet)

@@ -1,0 +1,94 @@
+"""Every metric of the worker: name, type, unit, labels and meaning. The list in the README is made from here.
+
+Labels never hold ids of customers or events. `type` is bounded by the known event types, the others by closed lists.
+"""
+
+from collections import Counter as Counts
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+_RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+class Metrics:
+    """All metrics of one worker, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self.registry = registry
+        self.events = Counter(
+            "streamproc_events", "events read, by type and outcome", ["type", "outcome"], registry=registry
+        )
+        self.ignored = Counter(
+            "streamproc_ignored", "events ignored on purpose, by reason", ["reason"], registry=registry
+        )
+        self.jobs = Counter("streamproc_jobs", "delivery jobs written, by channel", ["channel"], registry=registry)
+        self.decisions = Counter(
+            "streamproc_decisions", "matched but not sent, by reason", ["reason"], registry=registry
+        )
+        self.dead_letters = Counter(
+            "streamproc_dead_letters", "inputs parked, by reason", ["reason"], registry=registry
+        )
+        self.verdicts = Counter(
+            "streamproc_verdicts",
+            "configuration records judged, by kind and result",
+            ["kind", "result"],
+            registry=registry,
+        )
+        self.chunk_records = Histogram(
+            "streamproc_chunk_records", "records in one transaction", ["kind"], buckets=_RECORDS, registry=registry
+        )
+        self.chunk_seconds = Histogram(
+            "streamproc_chunk_seconds", "deciding and writing one chunk", ["kind"], buckets=_SECONDS, registry=registry
+        )
+        self.transaction_seconds = Histogram(
+            "streamproc_transaction_seconds", "one transaction, begin to commit", ["kind"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.delay_seconds = Histogram(
+            "streamproc_delay_seconds", "from a record's timestamp to the commit of its chunk (first record)", ["kind"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.commits = Counter("streamproc_commits", "transactions committed", ["kind"], registry=registry)
+        self.aborts = Counter("streamproc_aborts", "transactions aborted and done again", ["kind"], registry=registry)
+        self.lag = Gauge(
+            "streamproc_lag_records", "offsets between a task and the real end of its source", ["topic", "partition"],
+            registry=registry,
+        )  # fmt: skip
+        self.tasks = Gauge("streamproc_tasks", "tasks owned, by kind and state", ["kind", "state"], registry=registry)
+        self.restore_done = Gauge(
+            "streamproc_restore_offsets_done", "changelog offsets read", ["store", "partition"], registry=registry
+        )
+        self.restore_total = Gauge(
+            "streamproc_restore_offsets_total", "changelog offsets to read", ["store", "partition"], registry=registry
+        )
+        self.table_position = Gauge(
+            "streamproc_table_position", "offset up to which a table has been read", ["table"], registry=registry
+        )
+        self.definitions = Gauge(
+            "streamproc_definitions", "objects in force, by kind and state", ["kind", "state"], registry=registry
+        )
+        self.brokers_answer = Gauge(
+            "streamproc_brokers_answer", "1 while the brokers answer, else 0", registry=registry
+        )
+        self.gate_timeouts = Counter(
+            "streamproc_gate_timeouts", "starts on events before all configuration had been judged", registry=registry
+        )
+        self._by_count = {
+            "events": self.events,
+            "ignored": self.ignored,
+            "jobs": self.jobs,
+            "decisions": self.decisions,
+            "dead_letters": self.dead_letters,
+            "verdicts": self.verdicts,
+        }
+
+    def count(self, counts: Counts[tuple[str, ...]]) -> None:
+        """Add what a committed chunk has counted; a key is a metric's short name and its label values."""
+        for (name, *labels), number in counts.items():
+            self._by_count[name].labels(*labels).inc(number)
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,81 @@
+"""Slices that wait for their task, and the chunk that is made of them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.structs import TopicPartition
+
+Done = Callable[[], object]
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What one transaction handles."""
+
+    slices: list[tuple[TopicPartition, list[Any]]] = field(default_factory=list)
+    #: For each source the offset after its last record: what the transaction commits.
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
+    records: int = 0
+    #: To be called after the commit, for the slices of which this chunk has the end.
+    finished: list[Done] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    source: TopicPartition
+    records: list[Any]
+    done: Done
+    taken: int = 0
+
+
+class WaitingSlices:
+    """A short queue. It never refuses: `has_room` says when to stop fetching, and one fetch more is harmless."""
+
+    def __init__(self, limit: int) -> None:
+        self.records = 0
+        self._limit = limit
+        self._slices: deque[_Waiting] = deque()
+        self._changed = asyncio.Event()
+
+    @property
+    def has_room(self) -> bool:
+        """Say whether fewer records wait than the limit."""
+        return self.records < self._limit
+
+    def add(self, source: TopicPartition, records: list[Any], done: Done) -> None:
+        """Queue a slice."""
+        self._slices.append(_Waiting(source, records, done))
+        self.records += len(records)
+        self._changed.set()
+
+    async def wait(self) -> None:
+        """Return when something waits, or when everything was dropped."""
+        await self._changed.wait()
+
+    def take(self, limit: int) -> Chunk | None:
+        """Take up to `limit` records, in the order of arrival; a longer slice is taken in parts."""
+        chunk = Chunk()
+        while self._slices and chunk.records < limit:
+            first = self._slices[0]
+            records = first.records[first.taken : first.taken + limit - chunk.records]
+            first.taken += len(records)
+            chunk.slices.append((first.source, records))
+            chunk.ends[first.source] = records[-1].offset + 1
+            chunk.records += len(records)
+            if first.taken == len(first.records):
+                chunk.finished.append(first.done)
+                self._slices.popleft()
+        self.records -= chunk.records
+        if not self._slices:
+            self._changed.clear()
+        return chunk if chunk.records else None
+
+    def drop(self) -> None:
+        """Let go of everything; it is fetched again by whoever has the partition next."""
+        while self._slices:
+            self._slices.popleft().done()
+        self.records = 0
+        self._changed.set()

@@ -1,0 +1,106 @@
+"""The gate before the first chunk: what stood in the tables' source topics at the start has been processed and read.
+
+Otherwise a worker that starts together with its configuration would decide its first events without it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.listener import Listener
+from streamproc.runtime.offsets import committed_offsets
+from streamproc.runtime.table import TableReader
+
+log = structlog.get_logger(__name__)
+
+ASK_AGAIN_SECONDS = 0.1
+POLL_MILLISECONDS = 100
+
+
+class Gate:
+    """Opens once, for all tasks of the worker."""
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        group_id: str,
+        sources: Sequence[str],
+        table: TableReader,
+        listener: Listener,
+        timeout_seconds: float,
+    ) -> None:
+        self._kafka = kafka
+        self._group_id = group_id
+        self._sources = [TopicPartition(kafka.physical(topic), 0) for topic in sources]
+        self._table = table
+        self._listener = listener
+        self._timeout = timeout_seconds
+        self._open = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether tasks may process."""
+        return self._open.is_set()
+
+    async def passed(self) -> None:
+        """Return when the gate is open."""
+        await self._open.wait()
+
+    async def run(self) -> None:
+        """Wait for the sources, then for the table; after the timeout start with what is in force, and say so."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._sources_processed()
+                await self._table.ready.wait()
+                await self._table_read()
+        except TimeoutError:
+            log.warning("starting_with_what_is_in_force", seconds=self._timeout, table_ready=self._table.ready.is_set())
+            self._listener.gate_timed_out(self._timeout)
+        self._open.set()
+
+    async def _sources_processed(self) -> None:
+        reader = self._kafka.reader()
+        admin = self._kafka.admin()
+        await reader.start()
+        await admin.start()
+        try:
+            ends = await reader.end_offsets(self._sources)
+            pending = {tp: end for tp, end in ends.items() if end > 0}
+            while pending:
+                committed = await committed_offsets(admin, self._group_id, list(pending))
+                for tp in list(pending):
+                    if await _nothing_between(reader, tp, committed[tp] or 0, pending[tp]):
+                        del pending[tp]
+                if pending:
+                    await asyncio.sleep(ASK_AGAIN_SECONDS)
+        finally:
+            await admin.close()
+            await reader.stop()
+
+    async def _table_read(self) -> None:
+        """Wait for what the processing of the sources has written to the table's topic."""
+        reader = self._kafka.reader()
+        await reader.start()
+        try:
+            tp = TopicPartition(self._kafka.physical(self._table.topic), 0)
+            end = (await reader.end_offsets([tp]))[tp]
+        finally:
+            await reader.stop()
+        await self._table.wait_for(end)
+
+
+async def _nothing_between(reader: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> bool:
+    """Say whether no record stands from `start` up to `end`: the offsets there may be markers, or compacted away."""
+    if start >= end:
+        return True
+    reader.assign([tp])
+    reader.seek(tp, start)
+    while await reader.position(tp) < end:
+        fetched = await reader.getmany(tp, timeout_ms=POLL_MILLISECONDS, max_records=1)
+        if any(record.offset < end for record in fetched.get(tp, ())):
+            return False
+    return True

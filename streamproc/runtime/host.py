@@ -1,0 +1,99 @@
+"""The Faust application that carries the tasks: group, assignor, agents. The settings that matter are here."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types.auth import CredentialsT
+
+from streamproc.runtime.tasks import Tasks
+from streamproc.runtime.transport import ChunkTransport
+
+# Slices, not records: a task's own queue is the buffer.
+STREAM_BUFFER_SLICES = 64
+POLL_RECORDS = 16_000
+PARTITION_FETCH_BYTES = 2 * 1024 * 1024
+
+Reader = Callable[[], Coroutine[Any, Any, None]]
+
+
+def build_faust_app(
+    *,
+    group_id: str,
+    bootstrap: str,
+    credentials: CredentialsT | None,
+    session_timeout_seconds: float,
+    tasks: Tasks,
+) -> faust.App:
+    """Make the application; agents are attached by the caller."""
+    app = faust.App(
+        group_id,
+        broker=[f"kafka://{broker}" for broker in bootstrap.split(",")],
+        broker_credentials=credentials,
+        broker_session_timeout=session_timeout_seconds,
+        broker_heartbeat_interval=session_timeout_seconds / 4,
+        broker_rebalance_timeout=max(session_timeout_seconds, 30.0),
+        broker_request_timeout=max(2 * session_timeout_seconds, 40.0),
+        broker_max_poll_records=POLL_RECORDS,
+        consumer_max_fetch_size=PARTITION_FETCH_BYTES,
+        stream_buffer_maxsize=STREAM_BUFFER_SLICES,
+        # Any value above 0 makes Faust use its own assignor: only that one keeps partition p of all topics together.
+        table_standby_replicas=1,
+        # No topic of Faust's own: streamproc makes and checks its topics itself.
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        # Faust insists on a data folder; nothing is written into it.
+        datadir=Path(tempfile.gettempdir()) / "streamproc-faust",
+        # The worker has its own pages (operations.web), which are there before the brokers answer.
+        web_enabled=False,
+        autodiscover=False,
+    )
+    app.transport = ChunkTransport(app.conf.broker_consumer, app, flow=tasks)
+    return app
+
+
+class Host:
+    """Runs the Faust application and the readers beside it, until it is told to stop or something fatal happens."""
+
+    def __init__(self) -> None:
+        self._fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+
+    def on_fatal(self, error: BaseException) -> None:
+        """Remember the first thing that must end the process."""
+        if not self._fatal.done():
+            self._fatal.set_result(error)
+
+    async def run(self, app: faust.App, tasks: Tasks, readers: Iterable[Reader], stop: asyncio.Event) -> None:
+        """Return after a clean stop. Raise what was fatal at once: nothing further is committed, nothing is tidied.
+
+        The caller ends the process after an exception; the tasks' transactions are ended by whoever fences them.
+        """
+        await tasks.start()
+        background = [self._watched(reader()) for reader in readers]
+        starting = self._watched(app.start())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            first: list[asyncio.Future[Any]] = [stopping, self._fatal]
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if self._fatal.done():
+                raise self._fatal.result()
+            await tasks.stop()
+            await asyncio.wait([starting])
+            await app.stop()
+        finally:
+            stopping.cancel()
+            for task in background:
+                task.cancel()
+        await asyncio.wait(background)
+
+    def _watched(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._on_ended)
+        return task
+
+    def _on_ended(self, task: "asyncio.Task[Any]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_fatal(error)

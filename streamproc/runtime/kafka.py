@@ -1,0 +1,41 @@
+"""Which Kafka, and how to talk to it: one value from which every client of the worker is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """Brokers, security, and the prefix between logical and physical topic names."""
+
+    bootstrap: str
+    prefix: str
+    security: Mapping[str, Any] = field(default_factory=dict)
+
+    def physical(self, topic: str) -> str:
+        """Name of a topic on the brokers."""
+        return self.prefix + topic
+
+    def logical(self, topic: str) -> str:
+        """Name of a topic in the code."""
+        return topic.removeprefix(self.prefix)
+
+    def reader(self, **options: Any) -> AIOKafkaConsumer:
+        """Make a consumer without a group that sees committed records only; the caller assigns and starts it."""
+        return AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=None,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            **self.security,
+            **options,
+        )
+
+    def admin(self) -> AIOKafkaAdminClient:
+        """Make an admin client; the caller starts and closes it."""
+        return AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, **self.security)

@@ -1,0 +1,268 @@
+"""One task: a kind and a partition, its producer, its stores, its processor and the slices that wait for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from time import perf_counter
+from typing import Any, Protocol
+
+import structlog
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import TopicPartition
+
+from streamproc.clock import now_milliseconds
+from streamproc.errors import FatalError
+from streamproc.processing.processor import Output, Processor, Slice
+from streamproc.runtime.chunks import Chunk, WaitingSlices
+from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.listener import Listener
+from streamproc.runtime.producer import TaskProducer, as_fenced
+from streamproc.runtime.restore import read_to_end
+from streamproc.runtime.store import StateStore
+
+log = structlog.get_logger(__name__)
+
+BACKOFF_SECONDS = 0.1
+BACKOFF_LIMIT_SECONDS = 5.0
+# How long a rebalance waits for the chunk in hand. If that is not enough the brokers do not answer, and the next
+# owner's fence ends the transaction.
+SUSPEND_SECONDS = 10.0
+
+SEEK_AGAIN_SECONDS = 0.05
+
+Stores = Mapping[str, StateStore]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What tasks of one kind are made of. Topics are logical names; a store is named after its changelog topic."""
+
+    kind: str
+    sources: tuple[str, ...]
+    stores: tuple[str, ...]
+    build: Callable[[int, Stores], Processor]
+    #: Awaited before the first chunk, by tasks that need tables read to their end.
+    gate: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """Names, sizes and times that all tasks share."""
+
+    group_id: str
+    chunk_records: int
+    linger_seconds: float
+    transaction_timeout_seconds: float
+
+
+class TaskState(StrEnum):
+    """Where a task is in its life."""
+
+    STARTING = "starting"
+    RESTORING = "restoring"
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class GroupConsumer(Protocol):
+    """What a task needs of the group: what is committed, and to move the consumer there."""
+
+    async def committed(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Return the committed offsets; None where there is none."""
+
+    async def seek(self, positions: Mapping[TopicPartition, int | None]) -> None:
+        """Move the consumer; None is the beginning. Raises IllegalStateError if a partition is not assigned."""
+
+
+class Task:
+    """Steps 2 to 10 of the protocol (see the package) for one partition."""
+
+    def __init__(
+        self,
+        spec: TaskSpec,
+        partition: int,
+        kafka: Kafka,
+        options: TaskOptions,
+        group: GroupConsumer,
+        listener: Listener,
+    ) -> None:
+        self.spec = spec
+        self.partition = partition
+        self.sources = {TopicPartition(kafka.physical(topic), partition): topic for topic in spec.sources}
+        self.state = TaskState.STARTING
+        self._kafka = kafka
+        self._options = options
+        self._group = group
+        self._listener = listener
+        self._producer = TaskProducer(
+            kafka,
+            transactional_id=f"{options.group_id}.{spec.kind}.{partition}",
+            group_id=options.group_id,
+            transaction_timeout_seconds=options.transaction_timeout_seconds,
+        )
+        self._stores: dict[str, StateStore] = {name: StateStore() for name in spec.stores}
+        self._processor: Processor | None = None
+        self.positions: dict[TopicPartition, int | None] = {}
+        self._waiting = WaitingSlices(limit=2 * options.chunk_records)
+        self._assigned = asyncio.Event()
+        self._assigned.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def name(self) -> str:
+        """Kind and partition, for people."""
+        return f"{self.spec.kind}.{self.partition}"
+
+    @property
+    def has_room(self) -> bool:
+        """Say whether another slice may be fetched for this task."""
+        return self.state is TaskState.RUNNING and self._waiting.has_room
+
+    def accept(self, source: TopicPartition, records: list[Any], done: Callable[[], object]) -> None:
+        """Take a fetched slice; `done` is called once its last record is committed, or when the slice is dropped."""
+        if self.state is TaskState.RUNNING:
+            self._waiting.add(source, records, done)
+        else:
+            done()
+
+    async def run(self) -> None:
+        """Make the task ready, then do chunk after chunk; ends only by an exception or by being cancelled."""
+        await self._fence_and_restore()
+        while True:
+            await self._open()
+            while self.state is TaskState.RUNNING:
+                await self._next_chunk()
+
+    async def suspend(self) -> None:
+        """Finish the chunk in hand, drop what waits, and wait to be resumed or closed."""
+        self._assigned.clear()
+        if self.state is TaskState.RUNNING:
+            self._become(TaskState.SUSPENDED)
+        self._waiting.drop()
+        try:
+            await asyncio.wait_for(self._idle.wait(), SUSPEND_SECONDS)
+        except TimeoutError:
+            log.warning("chunk_not_finished_in_time", task=self.name, seconds=SUSPEND_SECONDS)
+
+    def resume(self) -> None:
+        """Go on where the task was: its partitions have come back to this worker."""
+        self._assigned.set()
+
+    async def close(self) -> None:
+        """Let the connections go; call it when `run` has ended."""
+        self._waiting.drop()
+        self._become(TaskState.CLOSED)
+        await self._producer.stop()
+
+    async def _fence_and_restore(self) -> None:
+        self._become(TaskState.STARTING)
+        await self._producer.start()
+        self.positions = await self._group.committed(list(self.sources))
+        self._become(TaskState.RESTORING)
+        for name, store in self._stores.items():
+            await self._restore(name, store)
+        if self.spec.gate is not None:
+            self._become(TaskState.WAITING)
+            await self.spec.gate()
+        self._processor = self.spec.build(self.partition, self._stores)
+
+    async def _restore(self, name: str, store: StateStore) -> None:
+        def progress(done: int, total: int) -> None:
+            self._listener.restore_progress(self.spec.kind, self.partition, name, done, total)
+
+        started = perf_counter()
+        records = await read_to_end(self._kafka, name, self.partition, store.restore, progress)
+        log.info(
+            "store_restored", task=self.name, store=name, records=records, keys=len(store),
+            seconds=round(perf_counter() - started, 3),
+        )  # fmt: skip
+
+    async def _open(self) -> None:
+        """Move the consumer to where this task stands and let its partitions through."""
+        while True:
+            await self._assigned.wait()
+            try:
+                await self._group.seek(self.positions)
+            except IllegalStateError:
+                # The next rebalance has already begun; it ends in a resume, or in this task being closed.
+                await asyncio.sleep(SEEK_AGAIN_SECONDS)
+                continue
+            if self._assigned.is_set():
+                self._become(TaskState.RUNNING)
+                return
+
+    async def _next_chunk(self) -> None:
+        await self._waiting.wait()
+        if self._options.linger_seconds and self._waiting.records < self._options.chunk_records:
+            await asyncio.sleep(self._options.linger_seconds)
+        chunk = self._waiting.take(self._options.chunk_records)
+        if chunk is None:
+            return
+        self._idle.clear()
+        try:
+            await self._do(chunk)
+        finally:
+            self._idle.set()
+
+    async def _do(self, chunk: Chunk) -> None:
+        slices = [Slice(self.sources[source], self.partition, records) for source, records in chunk.slices]
+        backoff = BACKOFF_SECONDS
+        started = perf_counter()
+        while True:
+            try:
+                now = now_milliseconds()
+                assert self._processor is not None
+                output = self._processor.process(slices, now)
+                decided = perf_counter()
+                await self._commit(output, chunk, now)
+                break
+            except KafkaError as error:
+                await self._roll_back(error)
+                await asyncio.sleep(backoff)
+                backoff = min(2 * backoff, BACKOFF_LIMIT_SECONDS)
+        ended = perf_counter()
+        for store in self._stores.values():
+            store.commit()
+        self.positions.update(chunk.ends)
+        self._listener.chunk_committed(
+            self.spec.kind, self.partition, records=chunk.records, counts=output.counts,
+            seconds=ended - started, transaction_seconds=ended - decided,
+            delay_seconds=(now - slices[0].records[0].timestamp) / 1000 + (ended - decided),
+        )  # fmt: skip
+        for done in chunk.finished:
+            done()
+
+    async def _commit(self, output: Output, chunk: Chunk, now: int) -> None:
+        await self._producer.begin()
+        sent = []
+        for (topic, partition), records in output.records.items():
+            sent += await self._producer.write(topic, partition, records, now)
+        for name, store in self._stores.items():
+            changelog = [(key, value, ()) for key, value in store.staged.items()]
+            sent += await self._producer.write(name, self.partition, changelog, now)
+        await self._producer.send_offsets(chunk.ends)
+        # Each future is looked at: a commit would make true what was written, and say nothing of what was not.
+        await asyncio.gather(*sent)
+        await self._producer.commit()
+
+    async def _roll_back(self, error: KafkaError) -> None:
+        fenced = as_fenced(error)
+        if fenced is not None:
+            raise fenced from error
+        log.warning("transaction_aborted", task=self.name, error=repr(error))
+        self._listener.transaction_aborted(self.spec.kind, self.partition, error)
+        try:
+            await self._producer.abort()
+        except KafkaError as second:
+            raise as_fenced(second) or FatalError(f"task {self.name} could not abort: {second!r}") from second
+        for store in self._stores.values():
+            store.rollback()
+        self._processor = self.spec.build(self.partition, self._stores)
+
+    def _become(self, state: TaskState) -> None:
+        self.state = state
+        self._listener.task_state(self.spec.kind, self.partition, state)

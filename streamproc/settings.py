@@ -1,0 +1,96 @@
+"""Everything that can be set, from `STREAMPROC_...` variables or flags; all problems are reported together."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streamproc.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "STREAMPROC_"
+
+
+class Settings(BaseSettings):
+    """One frozen set of settings; durations in seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+
+    kafka: str = Field(description="brokers, host:port[,host:port...]", min_length=1)
+    prefix: str = Field("streamproc.", description="in front of every topic name", pattern=r"^[A-Za-z0-9._-]*$")
+    app_id: str = Field(
+        "streamproc",
+        description="consumer group, and first part of the transactional ids",
+        pattern=r"^[A-Za-z0-9._-]+$",
+        max_length=200,
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to talk to the brokers"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: str = Field("", repr=False)
+    ssl_cafile: str = Field("", description="certificates to trust; the system's when empty")
+
+    time_zone: str = Field("UTC", description="the project's zone: days, midnights, days of the week")
+    dead_letter_limit: float = Field(
+        0.5, description="share of 1,000 inputs in a row that may become dead letters; 1 = never stop", gt=0, le=1
+    )
+    tables_timeout: float = Field(
+        60, description="how long to wait for the judged configuration before starting on events", ge=0
+    )
+
+    chunk_records: int = Field(2000, description="records in one transaction, at most", ge=1, le=100_000)
+    linger_milliseconds: float = Field(
+        2, description="how long a chunk waits for company before it is closed", ge=0, le=1000
+    )
+    session_timeout: float = Field(10, description="a worker not heard of for so long loses its partitions", ge=1)
+    transaction_timeout: float = Field(
+        120,
+        description="the broker ends a transaction left open for so long; also the longest broker outage "
+        "that a worker survives in the middle of a chunk",
+        ge=1,
+        le=900,
+    )
+
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(6066, description="/metrics, /healthz, /readyz", ge=1, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"no time zone {name!r}; use a name such as Europe/Warsaw") from None
+        return name
+
+    @model_validator(mode="after")
+    def _sasl_is_complete(self) -> "Settings":
+        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+            raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
+        return self
+
+
+def load_settings(given: Mapping[str, Any]) -> Settings:
+    """Settings from flags (those that are not None) over environment variables over defaults.
+
+    Raises `SettingsError` with every problem, each naming the variable to change.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError([_told(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
+
+
+def _told(location: tuple[int | str, ...], message: str) -> str:
+    if not location:
+        return message.removeprefix("Value error, ")
+    name = str(location[0])
+    variable = ENVIRONMENT_PREFIX + name.upper()
+    if message == "Field required":
+        return f"{name}: not set; give --{name.replace('_', '-')} or set {variable}"
+    return f"{name}: {message.removeprefix('Value error, ')} (variable {variable})"
