@@ -1,0 +1,63 @@
+"""Addresses on this machine: free ports, and whether a broker answers at one."""
+
+import random
+import socket
+import struct
+from io import BytesIO
+
+from aiokafka.protocol.metadata import MetadataRequest_v1, MetadataResponse_v1
+
+LOOPBACK = "127.0.0.1"
+# Below the range from which systems take the near end of outgoing connections: while a broker is down between
+# two starts, a client that keeps trying to reach it could otherwise be given (and keep) the broker's own port.
+_PORTS = range(20_000, 32_000)
+_ATTEMPTS = 200
+_METADATA_KEY = 3
+_METADATA_VERSION = 1
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody listens on now. Somebody may take one before it is used."""
+    found: list[int] = []
+    chooser = random.SystemRandom()
+    for _ in range(_ATTEMPTS):
+        if len(found) == count:
+            return found
+        port = chooser.choice(_PORTS)
+        if port not in found and _is_free(port):
+            found.append(port)
+    raise OSError(f"no {count} free ports on {LOOPBACK} between {_PORTS.start} and {_PORTS.stop}")
+
+
+def broker_answers(bootstrap: str, timeout: float) -> bool:
+    """Whether the first of these brokers answers a metadata request and knows a live broker, within seconds."""
+    host, _, port = bootstrap.split(",", maxsplit=1)[0].strip().rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout) as connection:
+            connection.settimeout(timeout)
+            return _live_brokers(connection) > 0
+    except (OSError, ValueError):
+        return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _live_brokers(connection: socket.socket) -> int:
+    """Ask for the cluster without topics. A broker that has not been let into its cluster yet is not in the answer."""
+    header = struct.pack(">hhih", _METADATA_KEY, _METADATA_VERSION, 1, -1)
+    request = header + MetadataRequest_v1([]).encode()
+    connection.sendall(struct.pack(">i", len(request)) + request)
+    with connection.makefile("rb") as stream:
+        size = stream.read(4)
+        if len(size) < 4:
+            return 0
+        answer = stream.read(struct.unpack(">i", size)[0])
+    response = MetadataResponse_v1.decode(BytesIO(answer[4:]))  # after the correlation id
+    return len(response.brokers)

@@ -1,0 +1,213 @@
+"""One Kafka broker on this machine, for as long as a block, a command or a person needs it."""
+
+import base64
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from streamproc.errors import LocalBrokerError
+from streamproc.local.addresses import LOOPBACK, broker_answers, free_ports
+from streamproc.local.broker_properties import server_properties
+from streamproc.local.jars import KafkaFiles, kafka_files
+from streamproc.local.processes import end, spawn
+
+EXISTING_BROKER_VARIABLE = "STREAMPROC_KAFKA"
+_READY_LIMIT_SECONDS = 60.0
+_STOP_LIMIT_SECONDS = 20.0
+_POLL_SECONDS = 0.03
+_PORT_ATTEMPTS = 3
+_TAIL_LINES = 30
+_PORT_TAKEN = "Address already in use"
+
+
+def existing_broker() -> str | None:
+    """Address of the broker that `STREAMPROC_KAFKA` names, if it does."""
+    return os.environ.get(EXISTING_BROKER_VARIABLE) or None
+
+
+@contextmanager
+def kafka(properties: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Address of a broker for the block: the one that `STREAMPROC_KAFKA` names, else one started here and stopped.
+
+    `properties` are for the one started here; an existing broker keeps its own.
+    """
+    if named := existing_broker():
+        yield named
+        return
+    with LocalKafka(properties=properties) as broker:
+        yield broker.bootstrap
+
+
+class LocalKafka:
+    """One KRaft node on free ports of the loopback interface; several at once do not disturb each other.
+
+    As a context manager it is started, ended and, in a temporary folder, removed; killed with its process too.
+    `stop`, `kill`, `start` and `restart` in between keep ports and data. A given folder holds `data/`,
+    `server.properties` and `broker.log`, and is never removed.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        properties: Mapping[str, str] | None = None,
+        *,
+        heap_megabytes: int = 512,
+        outlives_parent: bool = False,
+    ) -> None:
+        self._temporary = folder is None
+        self.folder = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="streamproc-kafka-"))
+        self._properties = dict(properties or {})
+        self._heap_megabytes = heap_megabytes
+        self._outlives_parent = outlives_parent
+        self._ports: tuple[int, int] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Address of the broker; the same from the first start on."""
+        if self._ports is None:
+            raise LocalBrokerError("the local broker has not been started")
+        return f"{LOOPBACK}:{self._ports[0]}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def log(self) -> Path:
+        """Everything the broker printed, warnings and errors mostly, over all starts."""
+        return self.folder / "broker.log"
+
+    @property
+    def configuration(self) -> Path:
+        """The settings it runs with; in its command line, so they tell whether a process is this broker."""
+        return self.folder / "server.properties"
+
+    def start(self) -> None:
+        """Start and wait until the broker answers.
+
+        Raises `LocalBrokerError` with the end of the log when it does not, and leaves nothing running.
+        """
+        if self.pid is not None:
+            raise LocalBrokerError(f"the local broker in {self.folder} is running already (process {self.pid})")
+        files = kafka_files()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _format(self.folder / "data", files)
+        if self._ports is not None:
+            self._launch(files, self._ports)
+            return
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            broker, controller = free_ports(2)
+            try:
+                self._launch(files, (broker, controller))
+            except LocalBrokerError as error:
+                if _PORT_TAKEN not in str(error) or attempt == _PORT_ATTEMPTS:
+                    raise
+            else:
+                self._ports = (broker, controller)
+                return
+
+    def stop(self) -> None:
+        """Ask it to end, as an operator would; kill it if it takes too long. Data and ports stay."""
+        if self._process:
+            end(self._process, _STOP_LIMIT_SECONDS)
+
+    def kill(self) -> None:
+        """Kill it as a crash would, without a chance to write anything more. Data and ports stay."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def restart(self) -> None:
+        """Stop it if it runs, start it at the same address with the same data."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Stop it and remove the temporary folder."""
+        self.stop()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _launch(self, files: KafkaFiles, ports: tuple[int, int]) -> None:
+        self.configuration.write_text(server_properties(self.folder / "data", ports, self._properties))
+        logged = self.log.stat().st_size if self.log.exists() else 0
+        self._process = process = spawn(
+            [
+                files.java,
+                f"-Xmx{self._heap_megabytes}m",
+                "-XX:+ExitOnOutOfMemoryError",
+                "-Dorg.apache.logging.log4j.level=WARN",
+                "-cp",
+                files.java_classpath,
+                "kafka.Kafka",
+                str(self.configuration),
+            ],
+            self.log,
+            dies_with_parent=not self._outlives_parent,
+        )
+        try:
+            problem = _wait_until_ready(process, f"{LOOPBACK}:{ports[0]}")
+        except BaseException:
+            end(process, _STOP_LIMIT_SECONDS)
+            raise
+        if problem:
+            end(process, _STOP_LIMIT_SECONDS)
+            raise LocalBrokerError(f"the local broker {problem}; the end of its log:\n{_tail(self.log, logged)}")
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], bootstrap: str) -> str | None:
+    """Ask until the broker answers. Returns what went wrong, if something did."""
+    deadline = time.monotonic() + _READY_LIMIT_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return f"ended with exit code {process.returncode} before it was ready"
+        # The process must live on: the answer could be another program's at the same port.
+        if broker_answers(bootstrap, 1.0) and process.poll() is None:
+            return None
+        time.sleep(_POLL_SECONDS)
+    return f"did not answer within {_READY_LIMIT_SECONDS:.0f} s"
+
+
+def _format(data: Path, files: KafkaFiles) -> None:
+    """Make the data folder of a new cluster, as Kafka's storage tool does: its feature levels and fresh ids.
+
+    The tool itself is a second JVM and more than a second; its own output serves as the template.
+    """
+    identity = data / "meta.properties"
+    if identity.exists():
+        return
+    data.mkdir(parents=True, exist_ok=True)
+    shutil.copy(files.feature_levels, data)
+    # Last, because its presence says that the folder is formatted.
+    identity.write_text(f"version=1\nnode.id=1\ncluster.id={_kafka_id()}\ndirectory.id={_kafka_id()}\n")
+
+
+def _kafka_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _tail(log: Path, start: int) -> str:
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = file.read().decode(errors="replace").splitlines()
+    return "\n".join(lines[-_TAIL_LINES:])
