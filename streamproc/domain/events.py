@@ -1,0 +1,159 @@
+"""Events: from the bytes of a record to an `Event`, or to the reason why it is none.
+
+The checks stand in the order in which the contract names them. What needs the task's state or the definitions
+(duplicate, computed segment) is asked by the processor, with the questions that `Event` answers.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from streamproc.domain.catalogue import KNOWN_EVENTS
+from streamproc.domain.outcomes import Ignored, Parked
+
+#: The largest record that is read, in bytes.
+MAX_BYTES = 1_048_576
+
+CUSTOMER_DELETED = "customer.deleted"
+SEGMENT_ENTERED = "customer.segment.entered"
+SEGMENT_LEFT = "customer.segment.left"
+PUBLICATION_SUCCEEDED = "customer.publication.succeeded"
+
+_INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:)(\d\d)(\.\d+)?(?:[Zz]|([+-](?:[01]\d|2[0-3]):[0-5]\d))", re.ASCII
+)
+_OWN_PUBLICATION = re.compile(r"pub_[0-9a-f]{32}", re.ASCII)
+# Beyond these a shift into a time zone, or by a day, would leave the calendar that Python has.
+_FIRST_YEAR = 2
+_LAST_YEAR = 9998
+
+
+@dataclass(slots=True)
+class Event:
+    """A decoded fact about a customer. Nothing of it changes once it was read.
+
+    `body` is the whole event, `data` and `customer` are its parts; `created_at` keeps the offset that it was sent with.
+    """
+
+    id: str
+    type: str
+    created_at: datetime
+    customer_id: str
+    body: dict[str, Any]
+    data: dict[str, Any]
+    customer: dict[str, Any]
+
+    @property
+    def segment_id(self) -> str | None:
+        """The segment of an entered or left event; None where the event names none."""
+        segment = self.data.get("segment")
+        found = segment.get("id") if type(segment) is dict else None
+        return found if type(found) is str and found else None
+
+    @property
+    def is_own_publication(self) -> bool:
+        """Whether upstream echoes a publication of which this system made the id."""
+        if self.type != PUBLICATION_SUCCEEDED:
+            return False
+        publication = self.data.get("publication")
+        found = publication.get("id") if type(publication) is dict else None
+        return type(found) is str and _OWN_PUBLICATION.fullmatch(found) is not None
+
+
+def read_event(key: bytes | None, value: bytes | None) -> Event | Ignored | Parked:
+    """Check the bytes of a record of `customer-events` and decode them.
+
+    Of two equal keys in one JSON object the last one counts. Unknown fields are kept.
+    """
+    body = read_json(value)
+    if type(body) is Parked:
+        return body
+    if type(body) is not dict:
+        return Parked("invalid_event", "not an object")
+    event_id = body.get("id")
+    event_type = body.get("type")
+    created_at = body.get("created_at")
+    instant = parse_instant(created_at) if type(created_at) is str else None
+    data = body.get("data")
+    if not (event_id and event_type and type(event_id) is type(event_type) is str and instant and type(data) is dict):
+        return Parked("invalid_event", _form_problem(event_id, event_type, instant))
+    if event_type not in KNOWN_EVENTS:
+        return Ignored("unknown_type")
+    return _of_customer(key, Event(event_id, event_type, instant, "", body, data, data.get("customer") or {}))
+
+
+def _of_customer(key: bytes | None, event: Event) -> Event | Parked:
+    customer_id = event.customer.get("id") if type(event.customer) is dict else None
+    if type(customer_id) is not str or not customer_id:
+        return Parked("invalid_event", "data.customer.id is not a text, or empty", type=event.type)
+    if key != customer_id.encode():
+        return Parked("wrong_key", "the record's key is not data.customer.id", type=event.type)
+    event.customer_id = customer_id
+    return event
+
+
+def read_json(value: bytes | None) -> Any:
+    """Decode a record's value; a `Parked` says why that could not be done."""
+    if value is None:
+        return Parked("invalid_json", "the record has no value")
+    if len(value) > MAX_BYTES:
+        return Parked("too_large", f"{len(value)} bytes; at most {MAX_BYTES} are read")
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        # The message holds a place and a cause, nothing of the text.
+        return Parked("invalid_json", str(error))
+
+
+def parse_instant(text: str) -> datetime | None:
+    """Read an RFC 3339 date-time with its offset; None if it is not one.
+
+    The years 1 and 9999 are refused: no time zone could show them all. A leap second is read as the second after
+    :59. Digits beyond microseconds are cut.
+    """
+    length = len(text)
+    try:
+        # The forms that nearly every producer writes, 2026-11-24T10:00:00Z with or without milliseconds. The standard
+        # parser takes more than RFC 3339 does, so the places of all separators are looked at.
+        if text[4:17:3] == "--T::" and text[-1] == "Z" and (length == 20 or (length == 24 and text[19] == ".")):
+            instant = datetime.fromisoformat(text)
+        else:
+            return _parse_any_instant(text)
+    except ValueError:
+        return _parse_any_instant(text)
+    return instant if _FIRST_YEAR <= instant.year <= _LAST_YEAR else None
+
+
+def format_instant(milliseconds: int) -> str:
+    """Write milliseconds since the epoch as RFC 3339 in UTC."""
+    instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    return instant.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _parse_any_instant(text: str) -> datetime | None:
+    found = _INSTANT.fullmatch(text)
+    if found is None:
+        return None
+    date, minutes, seconds, fraction, offset = found.groups()
+    is_leap = seconds == "60"
+    plain = f"{date}T{minutes}{'59' if is_leap else seconds}{(fraction or '')[:7]}{offset or '+00:00'}"
+    try:
+        instant = datetime.fromisoformat(plain)
+    except ValueError:
+        return None
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        return None
+    return instant + timedelta(seconds=1) if is_leap else instant
+
+
+def _form_problem(event_id: object, event_type: object, instant: datetime | None) -> str:
+    if type(event_id) is not str or not event_id:
+        return "id is not a text, or empty"
+    if type(event_type) is not str or not event_type:
+        return "type is not a text, or empty"
+    if instant is None:
+        return "created_at is not an RFC 3339 date-time with an offset"
+    return "data is not an object"
