@@ -5,7 +5,7 @@ Bodies are joined from fragments that were rendered once, so that one core makes
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from itertools import islice
@@ -21,9 +21,10 @@ ShopRecord = tuple[str, bytes | None, bytes | None]
 
 # Of 10,000 records. Faults and repeats are left out of a flawless stream.
 MIX = {
-    "order": 7200,
+    "order": 7000,
     "custom_event": 1560,
     "segment": 600,
+    "points": 200,
     "customer": 390,
     "unknown": 80,
     "repeated": 100,
@@ -77,7 +78,8 @@ class Shop:
 
     def _make_fillers(self) -> list[bytes]:
         """Size the field `client` of the envelope so that the mean comes out as asked."""
-        natural = [len(value or b"") for _, _, value in islice(_Stream(self.options, [b""]).records(), 4000)]
+        usual = _Stream(replace(self.options, oversized=False), [b""])
+        natural = [len(value or b"") for _, _, value in islice(usual.records(), 4000)]
         frame = b'"client":{"session":"","agent":""},'
         missing = self.options.mean_bytes - sum(natural) / len(natural) - len(frame) - 8
         if missing < 0:
@@ -107,6 +109,7 @@ class _Stream:
             "order": self._order,
             "custom_event": self._custom_event,
             "segment": self._segment,
+            "points": self._points,
             "customer": self._customer,
             "unknown": self._unknown,
         }
@@ -166,6 +169,18 @@ class _Stream:
         data = b',"segment":{"id":"%s","name":"%s","object":"segment"}' % (identity, name)
         return self._event(rank, kind, self._now(), data)
 
+    def _points(self, rank: int) -> tuple[bytes, bytes]:
+        points = 1 + int(self._rng.random() * 200)
+        campaign = (
+            b'"id":"camp_points","name":"Bean points"' if points > 10 else b'"id":"camp_other","name":"Elsewhere"'
+        )
+        data = (
+            b',"campaign":{%s},"voucher":{"code":"BEAN-%06d","object":"voucher"},'
+            b'"balance":{"points":%d,"balance":%d},"transaction":{"id":"vtx_%x","type":"POINTS_ADDITION"}'
+            % (campaign, rank, points, points * 3, self._number)
+        )
+        return self._event(rank, b"customer.voucher.loyalty_card.points_added", self._now(), data)
+
     def _customer(self, rank: int) -> tuple[bytes, bytes]:
         """A change of the customer: they only feed the state, and later events depend on it."""
         luck = self._rng.random()
@@ -181,6 +196,8 @@ class _Stream:
             b'"phone":""',
             b'"email":"new.%d@shop.example"' % self._number,
             b'"unsubscribed":["sms","email"]',
+            b'"unsubscribed":[]',
+            b'"unsubscribed":[]',
             b'"unsubscribed":[]',
             b'"address":{"city":"Wien","country":"AT"}',
         )

@@ -1,0 +1,11 @@
+"""The demo's configuration as files, in the layout that `streamproc validate` and `streamproc apply` read.
+
+`distr_leaving` is paused, `distr_readers_letter` a draft, and `distr_winter_sale` blocked: nobody has written its
+validation rule. `rejected` holds a bad version of `distr_receipt`; the last good one stays in force.
+What has to come of it all is counted by hand in `streamproc.local.recount`: change both together.
+"""
+
+from pathlib import Path
+
+CONFIGURATION = Path(__file__).parent
+REJECTED = CONFIGURATION / "rejected"
