@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-Headers = Sequence[tuple[str, bytes]]
+# A list, because the client's compiled batch builder takes nothing else.
+Headers = list[tuple[str, bytes]]
 OutputRecord = tuple[bytes | None, bytes | None, Headers]
 
 
@@ -28,7 +29,7 @@ class SourceRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...  # noqa: D102
     @property
-    def headers(self) -> Headers: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Record:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Headers = ()
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from streamproc.clock import now_milliseconds
 from streamproc.errors import FatalError
-from streamproc.processing.processor import Output, Processor, Slice
+from streamproc.processing.processor import Headers, Output, Processor, Slice
 from streamproc.runtime.chunks import Chunk, WaitingSlices
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
@@ -30,6 +30,7 @@ BACKOFF_LIMIT_SECONDS = 5.0
 SUSPEND_SECONDS = 10.0
 
 SEEK_AGAIN_SECONDS = 0.05
+NO_HEADERS: Headers = []
 
 Stores = Mapping[str, StateStore]
 
@@ -242,7 +243,7 @@ class Task:
         for (topic, partition), records in output.records.items():
             sent += await self._producer.write(topic, partition, records, now)
         for name, store in self._stores.items():
-            changelog = [(key, value, ()) for key, value in store.staged.items()]
+            changelog = [(key, value, NO_HEADERS) for key, value in store.staged.items()]
             sent += await self._producer.write(name, self.partition, changelog, now)
         await self._producer.send_offsets(chunk.ends)
         # Each future is looked at: a commit would make true what was written, and say nothing of what was not.

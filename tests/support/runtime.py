@@ -1,0 +1,155 @@
+"""A worker whose processor copies: the runtime alone, without anything about distributions."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.structs import TopicPartition
+
+from streamproc.agents.handover import add_agent
+from streamproc.processing.processor import Output, Slice
+from streamproc.runtime.host import Host, build_faust_app
+from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.restore import read_to_end
+from streamproc.runtime.store import StateStore
+from streamproc.runtime.task import TaskOptions, TaskSpec
+from streamproc.runtime.tasks import Tasks
+
+SOURCE = "source"
+SECOND_SOURCE = "second-source"
+COPIES = "copies"
+COUNTS = "counts"
+
+
+class CopyProcessor:
+    """Copies each record to `copies` and keeps, by key, how often it was seen."""
+
+    def __init__(self, partition: int, counts: StateStore) -> None:
+        self._partition = partition
+        self._counts = counts
+
+    def process(self, slices: Sequence[Slice], now: int) -> Output:  # noqa: ARG002  (the seam)
+        output = Output()
+        lane = output.lane(COPIES, self._partition)
+        for piece in slices:
+            for record in piece.records:
+                assert record.key is not None
+                seen = int(self._counts.get(record.key) or b"0") + 1
+                self._counts.put(record.key, str(seen).encode())
+                lane.append((record.key, record.value, []))
+        return output
+
+
+@dataclass
+class Heard:
+    """A listener that remembers."""
+
+    states: dict[tuple[str, int], str] = field(default_factory=dict)
+    aborted: list[BaseException] = field(default_factory=list)
+    records: int = 0
+    timeouts: int = 0
+
+    def chunk_committed(  # noqa: D102
+        self,
+        kind: str,  # noqa: ARG002
+        partition: int,  # noqa: ARG002
+        *,
+        records: int,
+        counts: Counter[tuple[str, ...]],  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+        transaction_seconds: float,  # noqa: ARG002
+        delay_seconds: float,  # noqa: ARG002
+    ) -> None:
+        self.records += records
+
+    def transaction_aborted(self, kind: str, partition: int, error: BaseException) -> None:  # noqa: ARG002
+        self.aborted.append(error)
+
+    def task_state(self, kind: str, partition: int, state: str) -> None:
+        self.states[kind, partition] = state
+
+    def restore_progress(self, kind: str, partition: int, store: str, done: int, total: int) -> None: ...
+
+    def lag(self, lags: Mapping[TopicPartition, int]) -> None: ...
+
+    def brokers_answer(self, *, answer: bool) -> None: ...
+
+    def assigned(self) -> None: ...
+
+    def gate_timed_out(self, seconds: float) -> None:  # noqa: ARG002
+        self.timeouts += 1
+
+
+@dataclass
+class Worker:
+    """A running copy worker."""
+
+    host: Host
+    tasks: Tasks
+    heard: Heard
+    running: "asyncio.Task[None]"
+    stop: asyncio.Event
+
+
+COPY_SPEC = TaskSpec(
+    "copy", (SOURCE, SECOND_SOURCE), (COUNTS,), lambda partition, stores: CopyProcessor(partition, stores[COUNTS])
+)
+
+
+@contextlib.asynccontextmanager
+async def copy_worker(kafka: Kafka, *, spec: TaskSpec = COPY_SPEC, chunk_records: int = 500) -> AsyncIterator[Worker]:
+    """Run a worker in this event loop; it is stopped cleanly at the end, unless it has ended by itself."""
+    host, heard, stop = Host(), Heard(), asyncio.Event()
+    options = TaskOptions("copy-app", chunk_records, 0.0, 60.0)
+    tasks = Tasks([spec], kafka, options, heard, host.on_fatal)
+    app = build_faust_app(
+        group_id="copy-app", bootstrap=kafka.bootstrap, credentials=None, session_timeout_seconds=6.0, tasks=tasks
+    )
+    add_agent(app, "copy", [kafka.physical(topic) for topic in spec.sources], tasks)
+    running = asyncio.create_task(host.run(app, tasks, [], stop))
+    try:
+        yield Worker(host, tasks, heard, running, stop)
+    finally:
+        if not running.done():
+            stop.set()
+            await running
+
+
+async def make_topics(kafka: Kafka, topics: Mapping[str, int], configs: Mapping[str, str] | None = None) -> None:
+    """Create topics by logical name with so many partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics(
+            [
+                NewTopic(kafka.physical(name), count, 1, topic_configs=dict(configs or {}))
+                for name, count in topics.items()
+            ]
+        )
+    finally:
+        await admin.close()
+
+
+async def produce(kafka: Kafka, topic: str, records: Sequence[tuple[int, bytes, bytes | None]]) -> None:
+    """Append (partition, key, value) records and wait for all of them."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=5)
+    await producer.start()
+    try:
+        sent = [
+            await producer.send(kafka.physical(topic), key=key, value=value, partition=partition)
+            for partition, key, value in records
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+
+
+async def read_partition(kafka: Kafka, topic: str, partition: int) -> list[tuple[bytes, bytes | None]]:
+    """Every committed record of one partition, in order."""
+    found: list[tuple[bytes, bytes | None]] = []
+    await read_to_end(kafka, topic, partition, lambda key, value: found.append((key, value)), lambda _, __: None)
+    return found
