@@ -49,9 +49,11 @@ class KafkaFiles:
         return f"{self.jars}/*"
 
 
-def fetched() -> bool:
-    """Whether a broker can be started without calling Maven."""
-    return POM.is_file() and _home().is_dir()
+def has_to_fetch() -> bool:
+    """Whether the next start calls Maven first, which takes a while. Raises `LocalBrokerError` like `kafka_files`."""
+    home = _home()
+    _java(maven_needed=not home.is_dir())
+    return not home.is_dir()
 
 
 def kafka_files() -> KafkaFiles:
@@ -59,8 +61,6 @@ def kafka_files() -> KafkaFiles:
 
     Raises `LocalBrokerError` naming what is missing on this machine.
     """
-    if not POM.is_file():
-        raise LocalBrokerError(f"no local Kafka: {POM} is missing; run from a checkout, {EXISTING_BROKER_HINT}")
     home = _home()
     java = _java(maven_needed=not home.is_dir())
     if not home.is_dir():
@@ -71,6 +71,8 @@ def kafka_files() -> KafkaFiles:
 
 
 def _home() -> Path:
+    if not POM.is_file():
+        raise LocalBrokerError(f"no local Kafka: {POM} is missing; run from a checkout, {EXISTING_BROKER_HINT}")
     return cache_folder() / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 
 
