@@ -1,0 +1,41 @@
+"""What all tests may use: one real broker for the session and topic names of their own."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from streamproc.local.kafka import kafka as local_or_existing_kafka
+
+# Quick compaction and takeover are what the tests need of a broker of their own.
+_PROPERTIES = {"log.cleaner.backoff.ms": "200"}
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Bootstrap address of a real broker: the one that STREAMPROC_KAFKA names, else one started for the session."""
+    with local_or_existing_kafka(_PROPERTIES) as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture
+def topic_prefix(kafka: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A prefix that no other test has; what was made under it is deleted afterwards."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:60].strip("-")
+    prefix = f"test-{name}-{uuid.uuid4().hex[:8]}."
+    yield prefix
+    with asyncio.Runner() as runner:
+        runner.run(_delete_topics(kafka, prefix))
+
+
+async def _delete_topics(bootstrap: str, prefix: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        if topics := [topic for topic in await admin.list_topics() if topic.startswith(prefix)]:
+            await admin.delete_topics(topics)
+    finally:
+        await admin.close()
