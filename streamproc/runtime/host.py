@@ -87,7 +87,7 @@ class Host:
             stopping.cancel()
             for task in background:
                 task.cancel()
-        await asyncio.wait(background)
+        await asyncio.gather(*background, return_exceptions=True)
 
     def _watched(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
         task = asyncio.create_task(work)
