@@ -1,0 +1,187 @@
+"""Operators: one function each, and the one table that names them, for validation rules and segment filters.
+
+A function reads the value of a condition once and returns the test of a subject, or raises `BadValue`. A test takes
+the subject as it stands in the JSON, None when it is missing, and "now".
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from operator import ge, gt, le, lt
+from typing import Any
+
+from streamproc.domain.rules import times
+from streamproc.domain.rules.values import BadValue, Mode, Operand, Test, identity
+
+Build = Callable[[Operand], Test]
+
+_NUMBERS = frozenset({int, float})
+
+
+def _is(operand: Operand) -> Test:
+    wanted = operand.identities()
+    texts = frozenset(item for item in operand.items if type(item) is str)
+
+    def test(subject: Any, _now: datetime) -> bool:
+        kind = type(subject)
+        if kind is str:
+            return subject in wanted
+        if subject is None:
+            return False
+        if kind is list:
+            return any(identity(element) in wanted for element in subject)
+        return identity(subject) in wanted
+
+    def holds_text(subject: Any, _now: datetime) -> bool:
+        kind = type(subject)
+        if kind is str:
+            return subject in texts
+        if kind is list:
+            return any(identity(element) in texts for element in subject)
+        return kind is dict and identity(subject) in texts
+
+    return holds_text if len(texts) == len(operand.items) else test
+
+
+def _is_not(operand: Operand) -> Test:
+    holds = _is(operand)
+    return lambda subject, now: not holds(subject, now)
+
+
+def _not_differ(operand: Operand) -> Test:
+    wanted = operand.identities()
+
+    def test(subject: Any, _now: datetime) -> bool:
+        if subject is None:
+            return False
+        return frozenset(map(identity, subject if type(subject) is list else (subject,))) == wanted
+
+    return test
+
+
+def _comparison(compare: Callable[[Any, Any], bool], days: Callable[[Operand], Test] | None = None) -> Build:
+    """Numbers with numbers, instants with instants; other pairings do not hold.
+
+    `days` is what a number against an instant means in a segment filter.
+    """
+
+    def build(operand: Operand) -> Test:
+        limit = operand.number_or_instant()
+        if isinstance(limit, datetime):
+            return times.instant_test(operand.zone, lambda subject, _now: compare(subject, limit))
+
+        def test(subject: Any, _now: datetime) -> bool:
+            return type(subject) in _NUMBERS and compare(subject, limit)
+
+        if operand.mode == "rule" or days is None or limit < 0:
+            return test
+        by_days = days(operand)
+        return lambda subject, now: by_days(subject, now) if type(subject) is str else test(subject, now)
+
+    return build
+
+
+def _starts_with(operand: Operand) -> Test:
+    texts = operand.texts()
+    return lambda subject, _now: type(subject) is str and subject.startswith(texts)
+
+
+def _ends_with(operand: Operand) -> Test:
+    texts = operand.texts()
+    return lambda subject, _now: type(subject) is str and subject.endswith(texts)
+
+
+def _contains(operand: Operand) -> Test:
+    wanted = operand.identities()
+    texts = tuple(item for item in operand.items if type(item) is str)
+
+    def test(subject: Any, _now: datetime) -> bool:
+        if type(subject) is str:
+            return any(text in subject for text in texts)
+        return type(subject) is list and any(identity(element) in wanted for element in subject)
+
+    return test
+
+
+def _not_contain(operand: Operand) -> Test:
+    holds = _contains(operand)
+    return lambda subject, now: not holds(subject, now)
+
+
+def _counted(compare: Callable[[Any, Any], bool]) -> Build:
+    def build(operand: Operand) -> Test:
+        limit = operand.count()
+
+        def test(subject: Any, _now: datetime) -> bool:
+            if type(subject) is list:
+                return compare(len(subject), limit)
+            return subject is None and compare(0, limit)
+
+        return test
+
+    return build
+
+
+def _has_value(operand: Operand) -> Test:
+    wanted = operand.flag()
+    return lambda subject, _now: (subject is not None) is wanted
+
+
+def _is_unknown(operand: Operand) -> Test:
+    wanted = operand.flag()
+    return lambda subject, _now: (subject is None) is wanted
+
+
+OPERATORS: dict[str, Build] = {
+    "$is": _is,
+    "$in": _is,
+    "$is_not": _is_not,
+    "$not_in": _is_not,
+    "$not_differ": _not_differ,
+    "$not_intersect": _is_not,
+    "$more_than": _comparison(gt, times.more_than_ago),
+    "$less_than": _comparison(lt, times.less_than_ago),
+    "$more_than_or_equal": _comparison(ge),
+    "$less_than_or_equal": _comparison(le),
+    "$starts_with": _starts_with,
+    "$ends_with": _ends_with,
+    "$contains": _contains,
+    "$not_contain": _not_contain,
+    "$count": _counted(lambda length, limit: length == limit),
+    "$count_more": _counted(gt),
+    "$count_less": _counted(lt),
+    "$has_value": _has_value,
+    "$is_unknown": _is_unknown,
+    "$after": times.after,
+    "$before": times.before,
+    "$more_than_ago": times.more_than_ago,
+    "$less_than_ago": times.less_than_ago,
+    "$is_days_ago": times.is_days_ago,
+    "$more_than_future": times.more_than_future,
+    "$less_than_future": times.less_than_future,
+    "$is_days_in_future": times.is_days_in_future,
+    "$dow": times.day_of_week,
+    "$timeframe": times.timeframe,
+    "$timeframe_absolute": times.timeframe_absolute,
+    "$timeframe_daily_hours": times.timeframe_daily_hours,
+    "$today": times.today,
+    "$this_month": times.this_month,
+    "$next_month": times.next_month,
+}
+
+ALIASES = {
+    "$more_than_equal": "$more_than_or_equal",
+    "$greater_than_or_equal": "$more_than_or_equal",
+    "$less_than_equal": "$less_than_or_equal",
+    "$greater_than": "$more_than",
+}
+
+# With these, the subject has to be one of the listed values, or to hold one: what an index may be built on.
+NEEDING_A_LISTED_VALUE = frozenset({"$is", "$in", "$not_differ"})
+
+
+def build_test(name: str, value: Any, mode: Mode, zone: tzinfo = UTC) -> Test:
+    """Return the test of one condition; raises `BadValue`, and `KeyError` for an operator that there is not."""
+    return OPERATORS[ALIASES.get(name, name)](Operand(value, zone, mode))
+
+
+__all__ = ["ALIASES", "NEEDING_A_LISTED_VALUE", "OPERATORS", "BadValue", "build_test"]

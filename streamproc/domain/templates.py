@@ -1,0 +1,258 @@
+"""Templates: texts with `{{path}}` placeholders, checked once and compiled once per version of a distribution.
+
+A payload is a text that holds JSON. Inside its strings a placeholder becomes text, and nothing where its path has no
+value; bare it keeps the type of its value, null where there is none. Dots in the keys of the payload's objects
+nest. A path's numbers take places of lists; an existing key with dots wins over descending.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import orjson
+
+from streamproc.domain.paths import Read, compile_path
+from streamproc.domain.problems import Problem
+
+Payload = Mapping[str, Any]
+RenderJson = Callable[[Payload], bytes]
+RenderText = Callable[[Payload], str]
+
+_CODE = "bad_placeholder"
+_PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*\}\}")
+# What tells a quote that ends a JSON string from one inside it: an escape is taken whole.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_DEEPEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text with placeholders inside: fixed texts and readers, in order."""
+
+    parts: tuple[str | Read, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bare:
+    """A placeholder that stands for a JSON value of any type."""
+
+    read: Read
+
+
+class _BadTemplate(ValueError):
+    pass
+
+
+def check_template(text: str, offered: set[str], path: str) -> list[Problem]:
+    """Check a payload: every path begins with an offered name, and the text is JSON once it is filled."""
+    problems = check_text(text, offered, path)
+    if not problems:
+        try:
+            _parse(text)
+        except _BadTemplate as error:
+            problems.append(Problem(path, _CODE, str(error)))
+    return problems
+
+
+def check_text(text: str, offered: set[str], path: str) -> list[Problem]:
+    """Check a plain text with placeholders: every path begins with an offered name."""
+    names = {found.split(".", 1)[0]: found for found in reversed(_PLACEHOLDER.findall(text))}
+    told = f"this trigger and action offer: {', '.join(sorted(offered))}"
+    problems = [
+        Problem(path, _CODE, f"{{{{{found}}}}} is not offered; {told}")
+        for name, found in reversed(names.items())
+        if name not in offered
+    ]
+    if "{{" in _PLACEHOLDER.sub("", text):
+        problems.append(Problem(path, _CODE, "a placeholder is not closed, empty or nested; written {{customer.name}}"))
+    return problems
+
+
+def compile_template(text: str) -> RenderJson:
+    """Compile a payload that `check_template` has passed; the result renders compact JSON."""
+    pieces: list[bytes | Callable[[Payload], bytes]] = []
+    _compile(_parse(text), pieces)
+    fragments = _joined(pieces)
+    if all(isinstance(fragment, bytes) for fragment in fragments):
+        fixed = b"".join(fragment for fragment in fragments if isinstance(fragment, bytes))
+        return lambda _payload: fixed
+
+    def render(payload: Payload) -> bytes:
+        return b"".join(
+            [fragment if isinstance(fragment, bytes) else fragment(payload) for fragment in fragments],
+        )
+
+    return render
+
+
+def compile_text(text: str) -> RenderText:
+    """Compile a plain text with placeholders; a path without a value renders nothing."""
+    pieces = _PLACEHOLDER.split(text)
+    if len(pieces) == 1:
+        return lambda _payload: text
+    # Every second piece is a path.
+    parts = tuple(_reader(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+    return _text_renderer(_Text(parts))
+
+
+def is_fixed(text: str) -> bool:
+    """Tell whether a text has no placeholders."""
+    return _PLACEHOLDER.search(text) is None
+
+
+def _parse(text: str) -> Any:
+    """Return the JSON of a payload, with `_Text` and `_Bare` where placeholders stand, keys nested."""
+    mark = _unused_mark(text)
+    readers: list[Read] = []
+
+    def place_mark(found: re.Match[str]) -> str:
+        readers.append(_reader(found[1]))
+        return f"{mark}{len(readers) - 1}{mark}"
+
+    filled, end = [], 0
+    for string in _strings(text):
+        # Outside strings a placeholder becomes a string of its own, told apart by a second mark.
+        filled.append(_PLACEHOLDER.sub(lambda found: f'"{mark}{place_mark(found)}"', text[end : string.start()]))
+        filled.append(_PLACEHOLDER.sub(place_mark, string[0]))
+        end = string.end()
+    filled.append(_PLACEHOLDER.sub(lambda found: f'"{mark}{place_mark(found)}"', text[end:]))
+    try:
+        value = orjson.loads("".join(filled))
+    except orjson.JSONDecodeError as error:
+        raise _BadTemplate(f"not JSON once placeholders are filled: {error}") from None
+    return _marked(value, mark, readers, 0)
+
+
+def _strings(text: str) -> list[re.Match[str]]:
+    """Return the JSON strings of a text; quotes inside a bare placeholder begin none."""
+    found: list[re.Match[str]] = []
+    place = 0
+    while True:
+        string, bare = _STRING.search(text, place), _PLACEHOLDER.search(text, place)
+        if string is None:
+            return found
+        if bare is not None and bare.start() < string.start():
+            place = bare.end()
+        else:
+            found.append(string)
+            place = string.end()
+
+
+def _unused_mark(text: str) -> str:
+    """Return a character of the private use area that the text holds neither plain nor escaped."""
+    lowered = text.lower()
+    return next(chr(code) for code in count(0xE000) if chr(code) not in text and f"\\u{code:04x}" not in lowered)
+
+
+def _marked(value: Any, mark: str, readers: list[Read], depth: int) -> Any:
+    if depth == _DEEPEST:
+        raise _BadTemplate(f"lists and objects stand at most {_DEEPEST} deep")
+    if isinstance(value, str):
+        return _marked_text(value, mark, readers)
+    if isinstance(value, list):
+        return [_marked(element, mark, readers, depth + 1) for element in value]
+    if isinstance(value, dict):
+        nested: dict[Any, Any] = {}
+        for key, element in value.items():
+            _put(nested, _key_path(key, mark, readers), _marked(element, mark, readers, depth + 1))
+        return nested
+    return value
+
+
+def _marked_text(text: str, mark: str, readers: list[Read]) -> Any:
+    if mark not in text:
+        return text
+    if text.startswith(mark * 2):
+        return _Bare(readers[int(text.strip(mark))])
+    pieces = text.split(mark)
+    return _Text(tuple(readers[int(piece)] if place % 2 else piece for place, piece in enumerate(pieces)))
+
+
+def _key_path(key: str, mark: str, readers: list[Read]) -> tuple[Any, ...]:
+    """Return the keys that one key stands for.
+
+    A key with a placeholder, or with nothing on one side of a dot, stands for itself.
+    """
+    if mark in key:
+        found = _marked_text(key, mark, readers)
+        if isinstance(found, _Bare):
+            raise _BadTemplate("a key must be quoted, also when it is a placeholder")
+        return (found,)
+    names = tuple(key.split("."))
+    return names if all(names) else (key,)
+
+
+def _put(target: dict[Any, Any], keys: tuple[Any, ...], value: Any) -> None:
+    *outer, last = keys
+    for key in outer:
+        target = target.setdefault(key, {})
+        if not isinstance(target, dict):
+            raise _BadTemplate(f"the key {'.'.join(keys)} nests in one that holds something else")
+    former = target.get(last)
+    if isinstance(former, dict) and isinstance(value, dict):
+        for key, element in value.items():
+            _put(former, (key,), element)
+    elif last in target:
+        raise _BadTemplate(f"the key {last} stands here twice")
+    else:
+        target[last] = value
+
+
+def _compile(value: Any, pieces: list[bytes | Callable[[Payload], bytes]]) -> None:
+    if isinstance(value, _Bare):
+        read = value.read
+        pieces.append(lambda payload: orjson.dumps(read(payload)))
+    elif isinstance(value, _Text):
+        render = _text_renderer(value)
+        pieces.append(lambda payload: orjson.dumps(render(payload)))
+    elif isinstance(value, dict):
+        _compile_object(value, pieces)
+    elif isinstance(value, list):
+        pieces.append(b"[")
+        for place, element in enumerate(value):
+            if place:
+                pieces.append(b",")
+            _compile(element, pieces)
+        pieces.append(b"]")
+    else:
+        pieces.append(orjson.dumps(value))
+
+
+def _compile_object(value: dict[Any, Any], pieces: list[bytes | Callable[[Payload], bytes]]) -> None:
+    pieces.append(b"{")
+    for place, (key, element) in enumerate(value.items()):
+        if place:
+            pieces.append(b",")
+        _compile(key, pieces)
+        pieces.append(b":")
+        _compile(element, pieces)
+    pieces.append(b"}")
+
+
+def _joined(pieces: list[bytes | Callable[[Payload], bytes]]) -> list[bytes | Callable[[Payload], bytes]]:
+    """Join neighbouring fixed fragments."""
+    joined: list[bytes | Callable[[Payload], bytes]] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if isinstance(piece, bytes) and isinstance(last, bytes):
+            joined[-1] = last + piece
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _reader(path: str) -> Read:
+    return compile_path(path, lists=True)
+
+
+def _text_renderer(text: _Text) -> RenderText:
+    parts = text.parts
+    return lambda payload: "".join([part if isinstance(part, str) else _as_text(part(payload)) for part in parts])
+
+
+def _as_text(value: Any) -> str:
+    if type(value) is str:
+        return value
+    return "" if value is None else orjson.dumps(value).decode()
