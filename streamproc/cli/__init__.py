@@ -1,1 +1,39 @@
-"""The command line: one file per command."""
+"""The command line: one file per command, imported when its command is called."""
+
+from importlib import import_module
+
+import click
+
+# Command: what it does. The command object stands under its own name in the module of that name.
+COMMANDS = {
+    "worker": "One worker process, until it is told to stop.",
+    "local": "The local broker: start, stop, look.",
+    "topics": "Make and check the topics.",
+    "validate": "Judge configuration files offline.",
+}
+
+
+class Commands(click.Group):
+    """Knows its commands by name alone, so that one command does not wait for the imports of the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's signature)
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"streamproc.cli.{name}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Turn customer activity into delivery jobs, each exactly once."""

@@ -1,0 +1,79 @@
+"""`streamproc validate`: judges configuration files offline, with the judge that the control task uses."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import click
+import orjson
+
+from streamproc.cli.configuration_files import (
+    FileRecord,
+    NoConfigurationError,
+    find_configuration,
+    judge_configuration,
+)
+from streamproc.domain.configuration import Configuration
+from streamproc.domain.judge import Verdict
+
+_ANSWERS = ("accepted", "blocked", "rejected")
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One verdict a line, with its file and line.")
+@click.option("--strict", is_flag=True, help="A blocked distribution is an answer of no, too.")
+def validate(path: Path, *, as_json: bool, strict: bool) -> None:
+    """Judge the configuration at PATH as the control task would; nothing is sent anywhere.
+
+    PATH is a directory with folders distributions, validation-rules, segments and campaigns, or one of these
+    folders, or a file in it. All of the directory is read in each case, so that a file gets the verdict that it
+    gets together with the rest.
+
+    Exit status: 0; 1 when a record is rejected (with --strict also when a distribution is blocked); 2 when there is
+    nothing to judge.
+    """
+    render = _as_json if as_json else _as_text
+    out = click.get_binary_stream("stdout")
+    counts: Counter[str] = Counter()
+    try:
+        found = find_configuration(path)
+        for record, verdict in judge_configuration(found.directory, Configuration()):
+            if found.holds(record.file):
+                counts[_answer(verdict)] += 1
+                out.write(render(record, verdict))
+    except (NoConfigurationError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    if not as_json:
+        told = ", ".join(f"{counts[answer]} {answer}" for answer in _ANSWERS)
+        records = "1 record" if counts.total() == 1 else f"{counts.total()} records"
+        out.write(f"{records}: {told}\n".encode())
+    out.flush()
+    sys.exit(1 if counts["rejected"] or (strict and counts["blocked"]) else 0)
+
+
+def _answer(verdict: Verdict) -> str:
+    if not verdict.accepted:
+        return "rejected"
+    return "blocked" if verdict.blocked else "accepted"
+
+
+def _as_json(record: FileRecord, verdict: Verdict) -> bytes:
+    line = verdict.as_json() | {"file": _name(record), "line": record.line}
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _as_text(record: FileRecord, verdict: Verdict) -> bytes:
+    """One line a finding, as compilers write them; nothing for a record without findings."""
+    told = verdict.as_json()
+    place = f"{_name(record)}:{record.line}: {told['kind']}/{told['id'] or '?'}"
+    lines = [f"{place}: rejected: {one['code']} at {one['path']}: {one['message']}" for one in told["errors"]]
+    lines += [f"{place}: warning: {one['code']} at {one['path']}: {one['message']}" for one in told["warnings"]]
+    lines += [f"{place}: blocked: {cause}" for cause in told["blocked"]]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _name(record: FileRecord) -> str:
+    """Return the file's name as text, also when the file system holds one that is no UTF-8."""
+    return str(record.file).encode("utf-8", "replace").decode()
