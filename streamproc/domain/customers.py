@@ -46,9 +46,13 @@ def decode_customer(value: bytes) -> CustomerState:
     return CustomerState(record["profile"], record["memberships"])
 
 
-def replace_profile(record: dict[str, Any]) -> Profile:
-    """Make the profile that a record of `customers` stands for; nulls count as missing."""
-    return {key: value for key, value in record.items() if value is not None and key not in _COUNTED_HERE}
+def replace_profile(profile: Profile, record: dict[str, Any]) -> Profile:
+    """Make the profile that a record of `customers` stands for; nulls count as missing.
+
+    Returns the very same object when nothing changed.
+    """
+    replaced = {key: value for key, value in record.items() if value is not None and key not in _COUNTED_HERE}
+    return profile if _same(profile, replaced) else replaced
 
 
 def merge_profile(profile: Profile, customer: dict[str, Any]) -> Profile:
@@ -77,14 +81,14 @@ def is_too_deep(profile: Profile) -> bool:
     """Tell whether something in the profile stands deeper than `MAX_DEPTH`."""
     level = [value for value in profile.values() if type(value) in _CONTAINERS]
     for _ in range(MAX_DEPTH):
-        if not level:
-            return False
         level = [
             inner
             for outer in level
             for inner in (outer.values() if type(outer) is dict else outer)
             if type(inner) in _CONTAINERS
         ]
+        if not level:
+            return False
     return True
 
 
