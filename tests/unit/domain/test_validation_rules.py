@@ -21,7 +21,7 @@ def test_rules_must_be_an_object() -> None:
 
 
 def test_what_is_wrong_with_the_rules_and_with_the_form_is_told_at_once() -> None:
-    rules = {"1": {"name": "order.amount", "conditions": {"$nearly": [1]}}, "logic": "1 and"}
+    rules: dict[str, Any] = {"1": {"name": "order.amount", "conditions": {"$nearly": [1]}}, "logic": "1 and"}
     verdict = judged("validation-rules", validation_rule(name="", rules=rules))
     assert sorted(findings(verdict)) == [
         ("$.name", "schema"),
