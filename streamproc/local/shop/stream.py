@@ -46,6 +46,8 @@ MEAN_STEP_MILLISECONDS = 6_000  # 100,000 events last about a week
 LATE_SHARE = 0.01
 LATE_MILLISECONDS = 6 * 3_600_000
 RECENT_RECORDS = 64
+# Of the faulty records; rare, because each is as large as a thousand others.
+OVERSIZED_FIRST, OVERSIZED_EVERY = 3, 200
 BLOCK = 4096
 
 
@@ -101,6 +103,7 @@ class _Stream:
         self._fillers = fillers
         self._prefix = b"evt_%x_" % options.seed
         self._number = 0
+        self._faults = 0
         self._clock = FIRST_DAY
         self._recent: deque[tuple[bytes, bytes]] = deque(maxlen=RECENT_RECORDS)
 
@@ -208,7 +211,8 @@ class _Stream:
         return self._event(rank, self._rng.choice(UNKNOWN_TYPES), self._now(), b"")
 
     def _faulty(self, rank: int) -> tuple[bytes | None, bytes]:
-        if self._options.oversized and self._rng.random() < 0.1:
+        self._faults += 1
+        if self._options.oversized and self._faults % OVERSIZED_EVERY == OVERSIZED_FIRST:
             return oversized(*self._order(rank))
         _, fault = self._rng.choice(FAULTS)
         return fault(*self._order(rank))

@@ -1,0 +1,54 @@
+"""How commands reach the brokers: the same options and the same answers to what can go wrong."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+from aiokafka.errors import KafkaError
+
+from streamproc.errors import SettingsError, StreamprocError
+from streamproc.runtime.kafka import Kafka
+from streamproc.settings import Settings, load_settings
+
+_Answer = TypeVar("_Answer")
+
+
+def connection_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--kafka` and `--prefix`, and call it with the `Kafka` that they and the settings mean.
+
+    Wrong settings: all of them on standard error, exit 2.
+    """
+
+    @click.option("--kafka", "brokers", help="Brokers, host:port[,host:port...]; else STREAMPROC_KAFKA.")
+    @click.option("--prefix", help="In front of every topic; else STREAMPROC_PREFIX, else streamproc.")
+    @wraps(command)
+    def connected(*, brokers: str | None, prefix: str | None, **rest: Any) -> None:
+        try:
+            settings = load_settings({"kafka": brokers, "prefix": prefix})
+        except SettingsError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(2)
+        command(kafka=kafka_of(settings), **rest)
+
+    return connected
+
+
+def reach(kafka: Kafka, work: Coroutine[Any, Any, _Answer]) -> _Answer:
+    """Do what needs the brokers; when they or the topics are not there, say so and exit 2."""
+    try:
+        return asyncio.run(work)
+    except (KafkaError, StreamprocError) as error:
+        click.echo(f"Error: brokers at {kafka.bootstrap}: {error}", err=True)
+        sys.exit(2)
+
+
+def kafka_of(settings: Settings) -> Kafka:
+    """Return the brokers that the settings name."""
+    if settings.security_protocol == "PLAINTEXT":
+        return Kafka(settings.kafka, settings.prefix)
+    from streamproc.app import client_security  # noqa: PLC0415  (brings all of Faust, a second that few need)
+
+    return Kafka(settings.kafka, settings.prefix, client_security(settings))

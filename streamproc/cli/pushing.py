@@ -1,0 +1,115 @@
+"""Pushes configuration records and waits for what the control task says of each: the work of `streamproc apply`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from streamproc.cli.configuration_files import FileRecord
+from streamproc.cli.reading import follow, opened
+from streamproc.domain.configuration import KINDS, Configuration
+from streamproc.domain.judge import EXPECTED_VERSION, RECORD_LIMIT, judge
+from streamproc.errors import StreamprocError
+from streamproc.runtime.kafka import Kafka
+from streamproc.topics import Topic
+
+
+class NoVerdictError(StreamprocError):
+    """Nobody has judged what was pushed."""
+
+    def __init__(self, waiting: int, seconds: float) -> None:
+        super().__init__(
+            f"{waiting} records were pushed, but no verdict came within {seconds:.0f} s: is a worker running "
+            "(`streamproc worker`) with the same STREAMPROC_KAFKA and STREAMPROC_PREFIX? "
+            "A worker that starts later will judge them; nothing has to be pushed again"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One record of a file, and its verdict as `config-verdicts` holds it.
+
+    The verdict's `version` is None for a record that was not pushed, because the brokers could not have taken it.
+    """
+
+    record: FileRecord
+    verdict: dict[str, Any]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is in force now, if not blocked."""
+        return bool(self.verdict["accepted"])
+
+
+async def push(
+    kafka: Kafka, records: Sequence[FileRecord], *, expected_version: int | None = None, limit_seconds: float = 30
+) -> AsyncIterator[Judged]:
+    """Push records and yield each with its verdict, in the order of judging.
+
+    One kind after the other (campaigns, segments, validation rules, distributions), each when the one before has
+    been judged, so that nothing is told to be missing which comes with it. Raises `NoVerdictError` when no verdict
+    comes for `limit_seconds`; pushing the same records again is harmless.
+    """
+    headers = [] if expected_version is None else [(EXPECTED_VERSION, str(expected_version).encode())]
+    async with opened(kafka, [Topic.CONFIG_VERDICTS], at_end=True) as verdicts:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=kafka.bootstrap,
+            enable_idempotence=True,
+            max_request_size=2 * RECORD_LIMIT,
+            **kafka.security,
+        )
+        await producer.start()
+        try:
+            for kind in KINDS:
+                waiting: dict[int, FileRecord] = {}
+                for record in (one for one in records if one.kind == kind):
+                    key = _key(record)
+                    if key is None:
+                        yield Judged(record, _verdict_here(record))
+                    else:
+                        topic = kafka.physical(kind)
+                        sent = await producer.send_and_wait(topic, record.value, key=key, headers=headers)
+                        waiting[sent.offset] = record
+                if waiting:
+                    async for judged in _await_verdicts(verdicts, kind, waiting, limit_seconds):
+                        yield judged
+        finally:
+            await producer.stop()
+
+
+async def _await_verdicts(
+    reader: AIOKafkaConsumer, kind: str, waiting: dict[int, FileRecord], limit_seconds: float
+) -> AsyncIterator[Judged]:
+    clock = asyncio.get_running_loop()
+    latest = clock.time()
+    async for records in follow(reader):
+        for record in records:
+            verdict = orjson.loads(record.value) if record.value else {}
+            if verdict.get("kind") == kind and verdict.get("version") in waiting:
+                latest = clock.time()
+                yield Judged(waiting.pop(verdict["version"]), verdict)
+        if not waiting:
+            return
+        if clock.time() - latest > limit_seconds:
+            raise NoVerdictError(len(waiting), limit_seconds)
+
+
+def _key(record: FileRecord) -> bytes | None:
+    """Return the object's id, None for a record that no compacted topic would take or whose size it refuses."""
+    if len(record.value) > RECORD_LIMIT:
+        return None
+    try:
+        told = orjson.loads(record.value)
+    except orjson.JSONDecodeError:
+        return None
+    identity = told.get("id") if isinstance(told, dict) else None
+    return identity.encode() if isinstance(identity, str) and identity else None
+
+
+def _verdict_here(record: FileRecord) -> dict[str, Any]:
+    """Judge a record that cannot be pushed; the judge is the control task's, and such a record is wrong by itself."""
+    verdict = judge(record.kind, None, record.value, record.version, None, Configuration())
+    return verdict.as_json() | {"version": None, "in_force_version": None}
