@@ -1,63 +1,46 @@
 """`streamproc topics`: makes the topics and checks those that exist."""
 
-import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
 
 import click
 import orjson
-from aiokafka.errors import KafkaError
 
+from streamproc.cli.connection import connection_options, reach
 from streamproc.operations.topic_admin import check_topics, create_topics
-
-_Answer = TypeVar("_Answer")
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+from streamproc.runtime.kafka import Kafka
 
 
-def _where(command: _Command) -> _Command:
-    """Give a command the options that say which topics are meant."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
-        click.option(
-            "--partitions",
-            envvar="STREAMPROC_PARTITIONS",
-            type=click.IntRange(1, 10_000),
-            default=8,
-            show_default=True,
-            help="Partitions of each customer topic: the most tasks that can work at once.",
-        ),
-        click.option(
-            "--prefix",
-            envvar="STREAMPROC_PREFIX",
-            default="streamproc.",
-            show_default=True,
-            help="In front of every name.",
-        ),
-        click.option("--kafka", envvar="STREAMPROC_KAFKA", required=True, help="Brokers, host:port[,host:port...]."),
-    ):
-        command = option(command)
-    return command
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    command = connection_options(command)
+    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+    return click.option(
+        "--partitions",
+        envvar="STREAMPROC_PARTITIONS",
+        type=click.IntRange(1, 10_000),
+        default=8,
+        show_default=True,
+        help="Partitions of each customer topic: the most tasks that can work at once; else STREAMPROC_PARTITIONS.",
+    )(command)
 
 
 @click.group()
 def topics() -> None:
-    """Make the topics, or compare those that exist with what they have to be.
-
-    Each option can be set by its variable: STREAMPROC_KAFKA, STREAMPROC_PREFIX, STREAMPROC_PARTITIONS.
-    """
+    """Make the topics, or compare those that exist with what they have to be."""
+    # What goes wrong is told in one line; without a handler the client's own lines would go to the terminal as well.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 @topics.command()
-@_where
+@_options
 @click.option(
     "--replication", type=click.IntRange(1, 100), default=1, show_default=True, help="Copies; 3 where it matters."
 )
-def create(*, kafka: str, prefix: str, partitions: int, replication: int, as_json: bool) -> None:
+def create(kafka: Kafka, *, partitions: int, replication: int, as_json: bool) -> None:
     """Make the topics that are missing; those that exist stay as they are."""
-    made = _ask(kafka, create_topics(kafka, prefix, partitions, replication))
+    made = reach(kafka, create_topics(kafka.bootstrap, kafka.prefix, partitions, replication, security=kafka.security))
     if as_json:
         click.echo(orjson.dumps(asdict(made)))
         return
@@ -69,13 +52,13 @@ def create(*, kafka: str, prefix: str, partitions: int, replication: int, as_jso
 
 
 @topics.command()
-@_where
-def check(*, kafka: str, prefix: str, partitions: int, as_json: bool) -> None:
+@_options
+def check(kafka: Kafka, *, partitions: int, as_json: bool) -> None:
     """Say each difference between the topics and what they have to be.
 
     Exit status: 0 when there is none, 1 when there are, 2 when the brokers cannot be asked.
     """
-    differences = _ask(kafka, check_topics(kafka, prefix, partitions))
+    differences = reach(kafka, check_topics(kafka.bootstrap, kafka.prefix, partitions, security=kafka.security))
     if as_json:
         click.echo(orjson.dumps({"differences": [asdict(difference) for difference in differences]}))
     else:
@@ -83,13 +66,3 @@ def check(*, kafka: str, prefix: str, partitions: int, as_json: bool) -> None:
             click.echo(str(difference))
         click.echo(f"{len(differences)} differences" if differences else "all topics are as they have to be")
     sys.exit(1 if differences else 0)
-
-
-def _ask(kafka: str, question: Coroutine[Any, Any, _Answer]) -> _Answer:
-    # The answer below says it in one line; without a handler the client's own lines would go to the terminal.
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-    try:
-        return asyncio.run(question)
-    except (KafkaError, ValueError) as error:
-        click.echo(f"Error: brokers at {kafka}: {error}", err=True)
-        sys.exit(2)

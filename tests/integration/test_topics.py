@@ -126,3 +126,8 @@ def test_a_broker_that_does_not_answer_is_one_line_and_exit_two() -> None:
     assert answer.exit_code == 2
     assert answer.output.startswith("Error: brokers at 127.0.0.1:1: ")
     assert len(answer.output.splitlines()) == 1
+
+
+def test_without_an_address_the_command_says_how_to_give_one() -> None:
+    answer = CliRunner(env={"STREAMPROC_KAFKA": None}).invoke(topics, ["check"])
+    assert (answer.exit_code, answer.output) == (2, "Error: kafka: not set; give --kafka or set STREAMPROC_KAFKA\n")
