@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from streamproc.domain.catalogue import ACTIONS, SELECTORS, TRIGGERS, TriggerSpec
 from streamproc.domain.channels import Channel, check_channel
-from streamproc.domain.form import Form, Id, Text, allowed, json_path, shown
+from streamproc.domain.form import Form, Id, Text, allowed, shown
 from streamproc.domain.problems import Problem
 
 ENTERED = "customer.segment.entered"
@@ -92,11 +92,11 @@ def check_distribution(record: dict[str, Any]) -> Iterator[Problem]:
 
 def _check_selectors(trigger: dict[str, Any], spec: TriggerSpec) -> Iterator[Problem]:
     for selector in SELECTORS:
-        path, given = json_path("$.trigger", selector), trigger.get(selector) is not None
+        given = trigger.get(selector) is not None
         if not given and selector in spec.required:
-            yield Problem(path, "selector_required", f"{spec.event} needs {selector}")
+            yield Problem(f"$.trigger.{selector}", "selector_required", f"{spec.event} needs {selector}")
         elif given and selector not in spec.selectors:
-            yield Problem(path, *_surplus_selector(selector, spec))
+            yield Problem(f"$.trigger.{selector}", *_surplus_selector(selector, spec))
     if trigger.get("include_current_members") is not None and spec.event != ENTERED:
         told = f"only {ENTERED} takes include_current_members"
         yield Problem("$.trigger.include_current_members", "schema", told)
@@ -119,7 +119,7 @@ def _check_action_and_channels(record: dict[str, Any], spec: TriggerSpec) -> Ite
         return
     for index, channel in enumerate(channels):
         if isinstance(channel, dict):
-            yield from check_channel(channel, json_path("$.channels", index), spec, action)
+            yield from check_channel(channel, f"$.channels[{index}]", spec, action)
 
 
 def _action_type(record: dict[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from streamproc.domain.campaigns import Campaign, check_campaign
+from streamproc.domain.channels import check_repeated_headers
 from streamproc.domain.configuration import Configuration
 from streamproc.domain.distributions import Distribution, check_distribution
 from streamproc.domain.form import ID_LENGTH, Form, check_form, shown
@@ -92,6 +93,8 @@ def judge(
     if record is not None:
         found, warnings = _check(kind, record, object_id, configuration)
         errors += [*_check_key(key, record), *found]
+        if kind == "distributions" and value is not None:
+            errors += check_repeated_headers(value, record)
     elif value is None and not object_id:
         errors.append(Problem("$", "schema", "a deletion needs the id of an object as its key"))
     in_force = configuration.get(kind, object_id) if object_id is not None else None

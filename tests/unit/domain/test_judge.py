@@ -183,3 +183,13 @@ def test_a_verdict_stays_small_whatever_is_wrong() -> None:
     assert len(written["errors"]) == 100
     assert written["errors"][-1]["message"].startswith("and ")
     assert len(orjson.dumps(written)) < 100_000
+
+
+@pytest.mark.parametrize("second", ['"x-a"', '"x\\u002da"'])
+def test_a_header_name_that_stands_twice_is_refused(second: str) -> None:
+    hook = {"type": "webhook", "url": "https://a.example", "event_name": "paid", "headers": {"x-a": "1", "x-b": "1"}}
+    value = orjson.dumps(distribution(channels=[hook, {"type": "email"}, hook]))
+    assert judge("distributions", None, value, 0, None, Configuration()).accepted
+    head, tail = value.rsplit(b'"x-b"', 1)
+    verdict = judge("distributions", None, head + second.encode() + tail, 0, None, Configuration())
+    assert findings(verdict) == [("$.channels[2].headers.x-a", "bad_header")]

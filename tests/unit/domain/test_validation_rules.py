@@ -1,6 +1,6 @@
 """The form of validation rules, and that the checks of their rules reach the verdict."""
 
-from typing import Any
+import pytest
 
 from tests.support.configuration import findings, judged, validation_rule
 
@@ -15,13 +15,13 @@ def test_no_rules_at_all_are_accepted() -> None:
     assert judged("validation-rules", validation_rule(rules={"logic": ""})).accepted
 
 
-def test_rules_must_be_an_object() -> None:
-    for rules in (None, [], "1 and 2"):
-        assert findings(judged("validation-rules", validation_rule(rules=rules))) == [("$.rules", "schema")]
+@pytest.mark.parametrize("rules", [None, [], "1 and 2"])
+def test_rules_must_be_an_object(rules: object) -> None:
+    assert findings(judged("validation-rules", validation_rule(rules=rules))) == [("$.rules", "schema")]
 
 
 def test_what_is_wrong_with_the_rules_and_with_the_form_is_told_at_once() -> None:
-    rules: dict[str, Any] = {"1": {"name": "order.amount", "conditions": {"$nearly": [1]}}, "logic": "1 and"}
+    rules = {"1": {"name": "order.amount", "conditions": {"$nearly": [1]}}, "logic": "1 and"}
     verdict = judged("validation-rules", validation_rule(name="", rules=rules))
     assert sorted(findings(verdict)) == [
         ("$.name", "schema"),
