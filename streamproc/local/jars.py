@@ -89,7 +89,9 @@ def _java(*, maven_needed: bool) -> str:
 
 def _fetch(java: str, home: Path) -> None:
     """Build the home beside its place and move it there in one step, so that nobody ever sees half of it."""
-    with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as temporary:
+    for abandoned in home.parent.glob(f"fetching-{home.name}-*"):  # of one that was killed; the lock is ours
+        shutil.rmtree(abandoned)
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix=f"fetching-{home.name}-") as temporary:
         unfinished = Path(temporary) / home.name
         unfinished.mkdir()
         _copy_jars(unfinished / "jars")

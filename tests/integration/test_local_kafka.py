@@ -177,16 +177,16 @@ def test_the_variable_names_an_existing_broker_and_nothing_is_started(monkeypatc
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing fetched yet, and no program but those that a test puts into `bin`."""
-    cache, programs = tmp_path / "cache", tmp_path / "bin"
-    programs.mkdir()
+    cache = tmp_path / "cache"
     monkeypatch.setenv("STREAMPROC_CACHE", str(cache))
-    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     return cache
 
 
 def _program(tmp_path: Path, name: str, script: str) -> None:
     file = tmp_path / "bin" / name
+    file.parent.mkdir(exist_ok=True)
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(file.stat().st_mode | stat.S_IXUSR)
 
@@ -225,25 +225,19 @@ def test_when_maven_fails_its_last_lines_are_shown_and_nothing_is_kept(empty_cac
 
 
 def test_two_processes_fetch_once_and_a_later_start_calls_maven_no_more(
-    empty_cache: Path, tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = tmp_path / "calls"
-    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
-    programs = os.environ["PATH"]
-    monkeypatch.undo()
-    environment = {**os.environ, "STREAMPROC_CACHE": str(empty_cache), "PATH": f"{programs}:{os.environ['PATH']}"}
+    cache, calls = tmp_path / "cache", tmp_path / "calls"
+    monkeypatch.setenv("STREAMPROC_CACHE", str(cache))
+    (cache / f"fetching-{jars._home().name}-by-one-that-was-killed").mkdir(parents=True)
     _program(tmp_path, "mvn", f'echo called >> {calls}\nexec {shutil.which("mvn")} "$@"')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     program = "from streamproc.local.jars import kafka_files; print(kafka_files().jars)"
-    both = [
-        subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    both = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     answers = {process.communicate()[0] for process in both}
-    later = subprocess.run(
-        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
+    later = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
 
-    (folder,) = [path for path in empty_cache.iterdir() if path.is_dir()]
+    (folder,) = [path for path in cache.iterdir() if path.is_dir()]
     assert answers == {later.stdout} == {f"{folder}/jars\n"}
     assert calls.read_text() == "called\n"
     assert {path.name for path in folder.iterdir()} == {"jars", "bootstrap.checkpoint"}
