@@ -1,6 +1,6 @@
 """Facts: what rules, templates and jobs read about one event and its customer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from streamproc.domain.customers import Profile
@@ -32,9 +32,7 @@ class Facts:
         "segments",
     )
 
-    def __init__(
-        self, event: Event, profile: Profile | None, segments: Sequence[str] = (), loyalty_tier: object = None
-    ) -> None:
+    def __init__(self, event: Event, profile: Profile | None, segments: list[str], loyalty_tier: object = None) -> None:
         self.event = event
         self.now = event.created_at
         self.data = data = event.data

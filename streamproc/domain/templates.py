@@ -17,8 +17,7 @@ from streamproc.domain.paths import Read, compile_path
 from streamproc.domain.problems import Problem
 
 Payload = Mapping[str, Any]
-RenderJson = Callable[[Payload], bytes]
-RenderText = Callable[[Payload], str]
+_Piece = bytes | Callable[[Payload], bytes]
 
 _CODE = "bad_placeholder"
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*\}\}")
@@ -39,6 +38,22 @@ class _Bare:
     """A placeholder that stands for a JSON value of any type."""
 
     read: Read
+
+
+class Template:
+    """A compiled text: fixed fragments of JSON, and functions that render what stands between them."""
+
+    __slots__ = ("_pieces", "fixed")
+
+    def __init__(self, pieces: list[_Piece]) -> None:
+        self._pieces = pieces
+        only = pieces[0]
+        #: The whole JSON when there are no placeholders in it.
+        self.fixed = only if len(pieces) == 1 and isinstance(only, bytes) else None
+
+    def render(self, payload: Payload) -> bytes:
+        """Return the JSON, filled from the objects of this payload."""
+        return b"".join([piece if type(piece) is bytes else piece(payload) for piece in self._pieces])  # type: ignore[operator]
 
 
 class _BadTemplate(ValueError):
@@ -70,36 +85,28 @@ def check_text(text: str, offered: set[str], path: str) -> list[Problem]:
     return problems
 
 
-def compile_template(text: str) -> RenderJson:
-    """Compile a payload that `check_template` has passed; the result renders compact JSON."""
-    pieces: list[bytes | Callable[[Payload], bytes]] = []
-    _compile(_parse(text), pieces)
-    fragments = _joined(pieces)
-    if all(isinstance(fragment, bytes) for fragment in fragments):
-        fixed = b"".join(fragment for fragment in fragments if isinstance(fragment, bytes))
-        return lambda _payload: fixed
-
-    def render(payload: Payload) -> bytes:
-        return b"".join(
-            [fragment if isinstance(fragment, bytes) else fragment(payload) for fragment in fragments],
-        )
-
-    return render
+def compile_template(text: str) -> Template:
+    """Compile a payload that `check_template` has passed; it renders to compact JSON."""
+    return _compiled(_parse(text))
 
 
-def compile_text(text: str) -> RenderText:
-    """Compile a plain text with placeholders; a path without a value renders nothing."""
+def compile_texts(texts: Mapping[str, str]) -> Template:
+    """Compile named plain texts with placeholders to one JSON object of texts. Dots in the names do not nest."""
+    return _compiled({name: _split(text) for name, text in texts.items()})
+
+
+def _compiled(value: Any) -> Template:
+    pieces: list[_Piece] = []
+    _compile(value, pieces)
+    return Template(_joined(pieces))
+
+
+def _split(text: str) -> "str | _Text":
     pieces = _PLACEHOLDER.split(text)
     if len(pieces) == 1:
-        return lambda _payload: text
+        return text
     # Every second piece is a path.
-    parts = tuple(_reader(piece) if place % 2 else piece for place, piece in enumerate(pieces))
-    return _text_renderer(_Text(parts))
-
-
-def is_fixed(text: str) -> bool:
-    """Tell whether a text has no placeholders."""
-    return _PLACEHOLDER.search(text) is None
+    return _Text(tuple(_reader(piece) if place % 2 else piece for place, piece in enumerate(pieces)))
 
 
 def _parse(text: str) -> Any:
@@ -200,7 +207,7 @@ def _put(target: dict[Any, Any], keys: tuple[Any, ...], value: Any) -> None:
         target[last] = value
 
 
-def _compile(value: Any, pieces: list[bytes | Callable[[Payload], bytes]]) -> None:
+def _compile(value: Any, pieces: list[_Piece]) -> None:
     if isinstance(value, _Bare):
         read = value.read
         pieces.append(lambda payload: orjson.dumps(read(payload)))
@@ -220,7 +227,7 @@ def _compile(value: Any, pieces: list[bytes | Callable[[Payload], bytes]]) -> No
         pieces.append(orjson.dumps(value))
 
 
-def _compile_object(value: dict[Any, Any], pieces: list[bytes | Callable[[Payload], bytes]]) -> None:
+def _compile_object(value: dict[Any, Any], pieces: list[_Piece]) -> None:
     pieces.append(b"{")
     for place, (key, element) in enumerate(value.items()):
         if place:
@@ -231,9 +238,9 @@ def _compile_object(value: dict[Any, Any], pieces: list[bytes | Callable[[Payloa
     pieces.append(b"}")
 
 
-def _joined(pieces: list[bytes | Callable[[Payload], bytes]]) -> list[bytes | Callable[[Payload], bytes]]:
+def _joined(pieces: list[_Piece]) -> list[_Piece]:
     """Join neighbouring fixed fragments."""
-    joined: list[bytes | Callable[[Payload], bytes]] = []
+    joined: list[_Piece] = []
     for piece in pieces:
         last = joined[-1] if joined else None
         if isinstance(piece, bytes) and isinstance(last, bytes):
@@ -247,7 +254,7 @@ def _reader(path: str) -> Read:
     return compile_path(path, lists=True)
 
 
-def _text_renderer(text: _Text) -> RenderText:
+def _text_renderer(text: _Text) -> Callable[[Payload], str]:
     parts = text.parts
     return lambda payload: "".join([part if isinstance(part, str) else _as_text(part(payload)) for part in parts])
 

@@ -51,6 +51,11 @@ def _object_identity(value: dict[str, Any]) -> Hashable:
     return _OTHER
 
 
+def index_key(value: Any) -> Hashable:
+    """Return the key of a value in an index: equal values have equal keys, and true may share one with 1."""
+    return value if type(value) is bool else identity(value)
+
+
 def read_instant(value: Any, zone: tzinfo) -> datetime | None:
     """Read RFC 3339, or a date as its midnight in `zone`; None if it is neither."""
     if type(value) is not str or len(value) < _DATE_LENGTH:

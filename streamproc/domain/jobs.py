@@ -1,0 +1,262 @@
+"""Delivery jobs and decisions: derived ids, causes, whether a channel can go, and the bytes that are written.
+
+Whatever is the same for all events is made once per version of a distribution (`compile_channels`), whatever is the
+same for all jobs of an event once per event (`Occurrence`); a job is the join of these fragments.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Literal
+
+import orjson
+
+from streamproc.domain.catalogue import CHANNELS, Contact
+from streamproc.domain.configuration import InForce
+from streamproc.domain.events import Event
+from streamproc.domain.facts import Facts
+from streamproc.domain.templates import Template, compile_template, compile_texts
+
+Undeliverable = Literal["unsubscribed", "missing_contact", "unknown_customer"]
+Message = tuple[bytes, bytes, Sequence[tuple[str, bytes]]]
+ActionObjects = Mapping[str, dict[str, Any]]
+
+_SEPARATOR = "\x1f"
+_ID_BYTES = 16
+
+
+def job_id(cause_id: str, customer_id: str, distribution_id: str, channel: str, index: int) -> str:
+    """Return the id of a job. The distribution's version is no part of it, so an edit cannot send twice."""
+    texts = _SEPARATOR.join((cause_id, customer_id, distribution_id, channel, str(index)))
+    return "job_" + blake2b(texts.encode(), digest_size=_ID_BYTES).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What set jobs off: its id, its JSON, and its time as it was written there."""
+
+    id: str
+    body: bytes
+    created_at: str
+
+    @classmethod
+    def of_event(cls, event: Event) -> "Cause":
+        """Return the cause of the jobs that an event sets off directly."""
+        created_at = event.body["created_at"]
+        body = orjson.dumps({"event_id": event.id, "type": event.type, "created_at": created_at})
+        return cls(event.id, body, created_at)
+
+
+class Occurrence:
+    """One cause meeting one customer: what all jobs that follow have in common, each part made when first needed."""
+
+    __slots__ = (
+        "_data",
+        "_ends",
+        "_hash",
+        "_payload",
+        "cause",
+        "cause_header",
+        "created_at",
+        "facts",
+        "key",
+        "silenced",
+    )
+
+    def __init__(self, facts: Facts, cause: Cause) -> None:
+        customer_id = facts.event.customer_id
+        profile = facts.profile
+        self.facts = facts
+        self.cause = cause
+        self.cause_header = ("cause-id", cause.id.encode())
+        self.created_at = orjson.dumps(cause.created_at)
+        self.key = customer_id.encode()
+        #: Channels that the customer has unsubscribed from; true means all of them.
+        self.silenced: object = None if profile is None else profile.get("unsubscribed")
+        start = f"{cause.id}{_SEPARATOR}{customer_id}{_SEPARATOR}"
+        self._hash = blake2b(start.encode(), digest_size=_ID_BYTES)
+        self._ends: dict[Contact | None, bytes | None] = {}
+        self._payload: dict[str, Any] | None = None
+        self._data: bytes | None = None
+
+    def job_id(self, rest: bytes) -> bytes:
+        """Return the id of the job of which `rest` is the distribution's part."""
+        state = self._hash.copy()
+        state.update(rest)
+        return b"job_" + state.hexdigest().encode()
+
+    def is_silenced(self, channel: str) -> bool:
+        """Tell whether the customer has unsubscribed from a channel."""
+        silenced = self.silenced
+        return silenced is True or (type(silenced) is list and channel in silenced)
+
+    def end(self, contact: Contact | None) -> bytes | None:
+        """Return the end of the jobs that need this contact, customer included; None when the customer lacks it."""
+        try:
+            return self._ends[contact]
+        except KeyError:
+            end = self._ends[contact] = self._make_end(contact)
+            return end
+
+    def payload(self, added: ActionObjects) -> dict[str, Any]:
+        """Return the objects that placeholders read, with those of an action."""
+        if self._payload is None:
+            self._payload = self.facts.payload()
+        return {**self._payload, **added}
+
+    def data(self, added: ActionObjects, added_json: bytes) -> bytes:
+        """Return the JSON of all objects of the event and of an action; `added_json` is that of the latter."""
+        data = self.facts.data
+        if not data.keys().isdisjoint(added):
+            return orjson.dumps({**data, **added})
+        if self._data is None:
+            self._data = orjson.dumps(data)
+        return self._data if not added else b"%b,%b" % (self._data[:-1], added_json[1:])
+
+    def _make_end(self, contact: Contact | None) -> bytes | None:
+        profile = self.facts.profile or {}
+        customer: dict[str, Any] = {"id": self.facts.event.customer_id}
+        if contact is not None:
+            address = profile.get(contact)
+            if type(address) is not str or not address:
+                return None
+            customer[contact] = address
+        customer["name"] = profile.get("name")
+        return b'"customer":%b,"cause":%b,"created_at":%b}' % (
+            orjson.dumps(customer),
+            self.cause.body,
+            self.created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelJobs:
+    """One channel of one version of a distribution: the fixed fragments of its jobs and decisions.
+
+    `render` makes the fragment that differs from event to event: settings with placeholders, a webhook's payload.
+    """
+
+    channel: str
+    contact: Contact | None
+    id_rest: bytes
+    fixed: bytes
+    render: Callable[[Occurrence, bytes], bytes] | None
+    headers: tuple[tuple[str, bytes], tuple[str, bytes]]
+    decision: bytes
+
+    def emit(
+        self, occurrence: Occurrence, jobs: list[tuple[str, Message]], decisions: list[tuple[str, Message]]
+    ) -> None:
+        """Append the job with its channel, or where the channel cannot go the decision with its reason."""
+        if occurrence.silenced and occurrence.is_silenced(self.channel):
+            decisions.append(self._decide(occurrence, "unsubscribed"))
+            return
+        end = occurrence.end(self.contact)
+        if end is None or occurrence.facts.profile is None:
+            known = occurrence.facts.profile is not None
+            decisions.append(self._decide(occurrence, "missing_contact" if known else "unknown_customer"))
+            return
+        own_id = occurrence.job_id(self.id_rest)
+        if self.render is None:
+            value = b'{"id":"%b%b%b' % (own_id, self.fixed, end)
+        else:
+            value = b'{"id":"%b%b%b%b' % (own_id, self.fixed, self.render(occurrence, own_id), end)
+        headers = (("job-id", own_id), *self.headers, occurrence.cause_header)
+        jobs.append((self.channel, (occurrence.key, value, headers)))
+
+    def _decide(self, occurrence: Occurrence, reason: Undeliverable) -> tuple[str, Message]:
+        value = b'%b"reason":"%b","cause":%b}' % (self.decision, reason.encode(), occurrence.cause.body)
+        return reason, (occurrence.key, value, ())
+
+
+def compile_channels(distribution: InForce, added: ActionObjects) -> tuple[ChannelJobs, ...]:
+    """Prepare the channels of a distribution, in their order.
+
+    `added` are the objects that its action adds: `campaign` and `promotion_tier` for a promotion, else nothing.
+    """
+    return tuple(
+        _compile_channel(distribution, index, channel, added)
+        for index, channel in enumerate(distribution.record["channels"])
+    )
+
+
+def _compile_channel(
+    distribution: InForce, index: int, channel: Mapping[str, Any], added: ActionObjects
+) -> ChannelJobs:
+    kind, version = channel["type"], distribution.version
+    action: dict[str, Any] = {"type": distribution.record["action"]["type"]}
+    if "promotion_tier" in added:
+        action["promotion_tier"] = added["promotion_tier"]
+    head = {
+        "distribution": {"id": distribution.id, "name": distribution.record["name"], "version": version},
+        "channel": kind,
+        "channel_index": index,
+        "action": action,
+    }
+    settings = {name: value for name, value in channel.items() if name not in {"type", "payload", "fields"}}
+    fields, fixed, render = channel.get("fields"), b"", None
+    if kind == "webhook":
+        fixed, render = _settings(settings), _compile_webhook(distribution.id, channel, added)
+    elif isinstance(fields, dict):
+        fixed, render = _compile_fields(settings, compile_texts(fields), added)
+    else:
+        fixed = _settings(settings)
+    decided = {"distribution_id": distribution.id, "version": version, "channel": kind, "channel_index": index}
+    return ChannelJobs(
+        channel=kind,
+        contact=CHANNELS[kind].contact,
+        id_rest=f"{distribution.id}{_SEPARATOR}{kind}{_SEPARATOR}{index}".encode(),
+        fixed=b'",%b,%b' % (orjson.dumps(head)[1:-1], fixed),
+        render=render,
+        headers=(
+            ("distribution-id", distribution.id.encode()),
+            ("distribution-version", str(version).encode()),
+        ),
+        decision=orjson.dumps(decided)[:-1] + b",",
+    )
+
+
+def _settings(settings: Mapping[str, Any]) -> bytes:
+    return b'"settings":%b,' % orjson.dumps(settings)
+
+
+def _compile_fields(
+    settings: Mapping[str, Any], fields: Template, added: ActionObjects
+) -> tuple[bytes, Callable[[Occurrence, bytes], bytes] | None]:
+    """Return the fixed fragment with the settings up to their fields, and what renders the rest."""
+    start = b'"settings":%b"fields":' % (orjson.dumps(settings)[:-1] + (b"," if settings else b""))
+    if fields.fixed is not None:
+        return b"%b%b}," % (start, fields.fixed), None
+    return start, lambda occurrence, _job_id: fields.render(occurrence.payload(added)) + b"},"
+
+
+def _compile_webhook(
+    distribution_id: str, channel: Mapping[str, Any], added: ActionObjects
+) -> Callable[[Occurrence, bytes], bytes]:
+    designed = channel.get("payload")
+    if designed is None:
+        added_json = orjson.dumps(added)
+
+        def data(occurrence: Occurrence) -> bytes:
+            return occurrence.data(added, added_json)
+    else:
+        template = compile_template(designed)
+
+        def data(occurrence: Occurrence) -> bytes:
+            return template.render(occurrence.payload(added)) if template.fixed is None else template.fixed
+
+    if channel.get("raw") is True:
+        return lambda occurrence, _job_id: b'"payload":%b,' % data(occurrence)
+    source = {"id": distribution_id, "object": "distribution", "target_url": channel["url"]}
+    fixed = orjson.dumps({"type": channel["event_name"], "source": source})[1:-1]
+
+    def envelope(occurrence: Occurrence, own_id: bytes) -> bytes:
+        return b'"payload":{"id":"%b",%b,"created_at":%b,"data":%b,"event":%b},' % (
+            own_id,
+            fixed,
+            occurrence.created_at,
+            data(occurrence),
+            occurrence.cause.body,
+        )
+
+    return envelope

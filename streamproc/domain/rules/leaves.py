@@ -1,0 +1,141 @@
+"""Leaves: the functions that read one subject and test it, by the name of the rule."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from streamproc.domain.facts import Facts
+from streamproc.domain.lines import Line
+from streamproc.domain.paths import compile_path
+from streamproc.domain.rules.conditions import Holds
+from streamproc.domain.rules.order_lines import LineScope, per_line
+from streamproc.domain.rules.values import Test
+
+Leaf = Callable[[str, Test], Holds]
+
+
+def build_leaf(name: str, path: str, tests: Sequence[Test]) -> Holds:
+    """Return the function that tests the subject of this name; `path` is the rule's property, else empty.
+
+    Names that stand inside a quantifier, `product.id` or `sku.id` read a `LineScope`, all others `Facts`.
+    """
+    return _LEAVES[name](path, tests[0] if len(tests) == 1 else _all_of(tuple(tests)))
+
+
+def _all_of(tests: tuple[Test, ...]) -> Test:
+    def test(subject: Any, now: datetime) -> bool:
+        return all(one(subject, now) for one in tests)
+
+    return test
+
+
+def _customer_metadata(path: str, test: Test) -> Holds:
+    if "." in path:
+        read = compile_path(path)
+        return lambda facts: test(read(facts.customer_metadata), facts.now)
+    return lambda facts: test(facts.customer_metadata.get(path), facts.now)
+
+
+def _order_metadata(path: str, test: Test) -> Holds:
+    if "." in path:
+        read = compile_path(path)
+        return lambda facts: test(read(facts.order_metadata), facts.now)
+    return lambda facts: test(facts.order_metadata.get(path), facts.now)
+
+
+def _custom_event_metadata(path: str, test: Test) -> Holds:
+    if "." in path:
+        read = compile_path(path)
+        return lambda facts: test(read(facts.custom_event_metadata), facts.now)
+    return lambda facts: test(facts.custom_event_metadata.get(path), facts.now)
+
+
+def _order_field(field: str) -> Leaf:
+    return lambda _path, test: lambda facts: test(facts.order.get(field), facts.now)
+
+
+def _line_field(field: str) -> Leaf:
+    return lambda _path, test: lambda scope: test(scope.line.fields.get(field), scope.now)
+
+
+def _line_metadata(path: str, test: Test) -> Holds:
+    read = compile_path(path)
+    return lambda scope: test(read(scope.line.fields.get("metadata")), scope.now)
+
+
+def _matching_price(_path: str, test: Test) -> Holds:
+    def holds(scope: LineScope) -> bool:
+        return any(test(line.fields.get("price"), scope.now) for line in scope.matching)
+
+    return holds
+
+
+def _prices(*, every: bool) -> Leaf:
+    def build(_path: str, test: Test) -> Holds:
+        return per_line(lambda line, facts: test(line.fields.get("price"), facts.now), every=every)
+
+    return build
+
+
+def _lines_metadata(*, every: bool) -> Leaf:
+    def build(path: str, test: Test) -> Holds:
+        read = compile_path(path)
+
+        def test_line(line: Line, facts: Facts) -> bool:
+            return test(read(line.fields.get("metadata")), facts.now)
+
+        return per_line(test_line, every=every)
+
+    return build
+
+
+def _segment(_path: str, test: Test) -> Holds:
+    return lambda facts: test(facts.segments, facts.now)
+
+
+def _loyalty_tier(_path: str, test: Test) -> Holds:
+    return lambda facts: test(facts.loyalty_tier, facts.now)
+
+
+def _line_count(_path: str, test: Test) -> Holds:
+    return lambda facts: test(len(facts.lines), facts.now)
+
+
+def _quantity(_path: str, test: Test) -> Holds:
+    return lambda scope: test(scope.quantity, scope.now)
+
+
+def _amount(_path: str, test: Test) -> Holds:
+    return lambda scope: test(scope.amount, scope.now)
+
+
+def _discount_applicable(_path: str, test: Test) -> Holds:
+    return lambda scope: test(True, scope.now)
+
+
+_LEAVES: dict[str, Leaf] = {
+    "customer.segment": _segment,
+    "customer.metadata": _customer_metadata,
+    "customer.loyalty.tier": _loyalty_tier,
+    "custom_event.metadata": _custom_event_metadata,
+    "order.amount": _order_field("amount"),
+    "order.total_amount": _order_field("total_amount"),
+    "order.initial_amount": _order_field("initial_amount"),
+    "order.metadata": _order_metadata,
+    "order.items.count": _line_count,
+    "order.items.price_any": _prices(every=False),
+    "order.items.price_each": _prices(every=True),
+    "order.items.metadata_any": _lines_metadata(every=False),
+    "order.items.metadata_each": _lines_metadata(every=True),
+    "order.items.quantity": _line_field("quantity"),
+    "order.items.price": _line_field("price"),
+    "order.items.metadata": _line_metadata,
+    "order.items.aggregated_quantity": _quantity,
+    "order.items.aggregated_amount": _amount,
+    "product.quantity": _quantity,
+    "product.price": _matching_price,
+    "product.discount_applicable": _discount_applicable,
+    "sku.quantity": _quantity,
+    "sku.price": _matching_price,
+    "sku.discount_applicable": _discount_applicable,
+}

@@ -1,0 +1,153 @@
+"""Rules over order lines: quantifiers with their sub-rules, and the older `product.id` and `sku.id`.
+
+Sub-rules of a quantifier are decided line by line; what is aggregated is summed once, over all lines that match.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from streamproc.domain.facts import Facts
+from streamproc.domain.lines import Kind, Line, Reference
+from streamproc.domain.rules.conditions import Condition, Holds, Key
+from streamproc.domain.rules.references import read_references
+
+
+class LineScope:
+    """What sub-rules read inside a quantifier: the line at hand, the lines that match, and the facts around.
+
+    Inside `product.id` and `sku.id` there is no line at hand; the matching lines are judged together.
+    """
+
+    __slots__ = ("_amount", "_quantity", "facts", "line", "matching", "now")
+
+    def __init__(self, facts: Facts, matching: list[Line]) -> None:
+        self.facts = facts
+        self.now = facts.now
+        self.matching = matching
+        self.line = matching[0]
+        self._quantity: int | float | None = None
+        self._amount: int | float | None = None
+
+    @property
+    def quantity(self) -> int | float:
+        """The pieces of all matching lines."""
+        if self._quantity is None:
+            self._quantity = sum(line.pieces for line in self.matching)
+        return self._quantity
+
+    @property
+    def amount(self) -> int | float:
+        """The amount of all matching lines."""
+        if self._amount is None:
+            self._amount = sum(line.amount for line in self.matching)
+        return self._amount
+
+
+def compile_quantifier(name: str, conditions: dict[str, Any], inside: Condition) -> Condition:
+    """Compile `order.items.any` and the like; `inside` are its sub-rules, functions of a `LineScope`."""
+    of = read_references(conditions["$is"]) if "$is" in conditions else None
+    within = read_references(conditions["$from"]) if "$from" in conditions else None
+    holds = _QUANTIFIERS[name](of, within, None if inside.is_always else inside.holds)
+    keys = () if name == "order.items.none" else _keys(of, within)
+    return Condition(holds, keys, 20 + inside.cost)
+
+
+def compile_item(kind: Kind, conditions: dict[str, Any], inside: Condition) -> Condition:
+    """Compile `product.id` or `sku.id`: some line is of it, and the sub-rules hold for such lines together."""
+    of = read_references(conditions["$is"], kind) if "$is" in conditions else None
+    satisfied = None if inside.is_always else inside.holds
+
+    def holds(facts: Facts) -> bool:
+        matching = [line for line in facts.lines if _is_of(line, of)]
+        return bool(matching) and (satisfied is None or satisfied(LineScope(facts, matching)))
+
+    return Condition(holds, _keys(of), 20 + inside.cost)
+
+
+def per_line(test: Callable[[Line, Facts], bool], *, every: bool) -> Holds:
+    """Compile a condition on the lines of an order without sub-rules; false without lines."""
+
+    def holds_for_some(facts: Facts) -> bool:
+        return any(test(line, facts) for line in facts.lines)
+
+    def holds_for_every(facts: Facts) -> bool:
+        lines = facts.lines
+        return bool(lines) and all(test(line, facts) for line in lines)
+
+    return holds_for_every if every else holds_for_some
+
+
+def _is_of(line: Line, wanted: frozenset[Reference] | None) -> bool:
+    return wanted is None or not wanted.isdisjoint(line.references)
+
+
+def _keys(*wanted: frozenset[Reference] | None) -> tuple[frozenset[Key], ...]:
+    return tuple(frozenset(("order.items", reference) for reference in one) for one in wanted if one is not None)
+
+
+_Wanted = frozenset[Reference] | None
+
+
+def _any(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
+    def holds(facts: Facts) -> bool:
+        matching = [line for line in facts.lines if _is_of(line, of) and _is_of(line, within)]
+        return bool(matching) and _some(facts, matching, matching, satisfied)
+
+    return holds
+
+
+def _none(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
+    some = _any(of, within, satisfied)
+    return lambda facts: not some(facts)
+
+
+def _every(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
+    def holds(facts: Facts) -> bool:
+        lines = facts.lines
+        if not lines or not all(_is_of(line, of) and _is_of(line, within) for line in lines):
+            return False
+        if satisfied is None:
+            return True
+        scope = LineScope(facts, lines)
+        return all(_satisfies(scope, line, satisfied) for line in lines)
+
+    return holds
+
+
+def _extreme(extreme: Callable[[list[int | float]], int | float]) -> Callable[[_Wanted, _Wanted, Holds | None], Holds]:
+    def build(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
+        def holds(facts: Facts) -> bool:
+            priced = [line for line in facts.lines if line.price is not None and _is_of(line, within)]
+            if not priced:
+                return False
+            price = extreme([line.price for line in priced if line.price is not None])
+            chosen = [line for line in priced if line.price == price and _is_of(line, of)]
+            if not chosen:
+                return False
+            matching = [line for line in facts.lines if _is_of(line, of) and _is_of(line, within)]
+            return _some(facts, matching, chosen, satisfied)
+
+        return holds
+
+    return build
+
+
+def _some(facts: Facts, matching: list[Line], lines: list[Line], satisfied: Holds | None) -> bool:
+    if satisfied is None:
+        return True
+    scope = LineScope(facts, matching)
+    return any(_satisfies(scope, line, satisfied) for line in lines)
+
+
+def _satisfies(scope: LineScope, line: Line, satisfied: Holds) -> bool:
+    scope.line = line
+    return satisfied(scope)
+
+
+_QUANTIFIERS: dict[str, Callable[[_Wanted, _Wanted, Holds | None], Holds]] = {
+    "order.items.any": _any,
+    "order.items.every": _every,
+    "order.items.none": _none,
+    "order.items.cheapest": _extreme(min),
+    "order.items.most_expensive": _extreme(max),
+}

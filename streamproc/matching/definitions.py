@@ -1,0 +1,190 @@
+"""Definitions: what is in force, compiled and indexed, kept true record by record.
+
+Whether a distribution is blocked, and what its jobs look like, is looked at again when it next matches after
+something that is no distribution has changed. So a segment or campaign that thousands refer to costs no more to
+change than any other, and a distribution that never matches is never compiled.
+"""
+
+from collections.abc import Sequence
+from datetime import tzinfo
+from typing import Any
+
+import orjson
+
+from streamproc.domain.catalogue import TRIGGERS, RuleFamily
+from streamproc.domain.configuration import Configuration, InForce
+from streamproc.domain.facts import Facts
+from streamproc.domain.jobs import ActionObjects, ChannelJobs, Message, Occurrence, compile_channels
+from streamproc.domain.rules import Condition, RuleCompiler
+from streamproc.domain.rules.names import FAMILIES
+from streamproc.matching.index import Bucket
+from streamproc.matching.selectors import SelectorKey, compile_select, selector_key
+
+
+class CompiledDistribution:
+    """One live distribution. `channels` is empty while it is blocked."""
+
+    __slots__ = ("_in_force", "_promotion", "channels", "checked", "id")
+
+    def __init__(self, in_force: InForce) -> None:
+        self.id = in_force.id
+        self.channels: tuple[ChannelJobs, ...] = ()
+        #: The generation of the definitions in which `channels` was last found to be right.
+        self.checked = -1
+        self._in_force = in_force
+        self._promotion: tuple[InForce, dict[str, Any]] | None = None
+
+    @property
+    def version(self) -> int:
+        """The version in force."""
+        return self._in_force.version
+
+    @property
+    def trigger(self) -> dict[str, Any]:
+        """What starts it."""
+        trigger: dict[str, Any] = self._in_force.record["trigger"]
+        return trigger
+
+    def emit(
+        self, occurrence: Occurrence, jobs: list[tuple[str, Message]], decisions: list[tuple[str, Message]]
+    ) -> None:
+        """Append for each channel a job, as (channel, message), or a decision, as (reason, message)."""
+        for channel in self.channels:
+            channel.emit(occurrence, jobs, decisions)
+
+    def refresh(self, configuration: Configuration, generation: int) -> None:
+        """Look again at what blocks it and at what its action sends."""
+        self.checked = generation
+        if configuration.blocked(self.id):
+            self.channels = ()
+            return
+        action = self._in_force.record["action"]
+        promotion = configuration.promotion_tier(action["promotion_tier_id"]) if action["type"] == "promotion" else None
+        if self.channels and _same_promotion(promotion, self._promotion):
+            return
+        self._promotion = promotion
+        added: ActionObjects = {}
+        if promotion is not None:
+            added = {"campaign": promotion[0].record, "promotion_tier": promotion[1]}
+        self.channels = compile_channels(self._in_force, added)
+
+
+class Definitions:
+    """The definitions in force of one process; `zone` is the project's time zone."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.configuration = Configuration()
+        self._compiler = RuleCompiler(zone)
+        self._select = {event: compile_select(spec) for event, spec in TRIGGERS.items()}
+        self._buckets: dict[str, dict[SelectorKey, Bucket]] = {event: {} for event in TRIGGERS}
+        self._live: dict[str, CompiledDistribution] = {}
+        self._conditions: dict[tuple[str, RuleFamily], Condition] = {}
+        self._users: dict[str, set[tuple[str, SelectorKey]]] = {}  # a rule's id: the buckets that have it
+        self._generation = 0
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Take in one record of the topic `definitions`; a null value takes the object out of force."""
+        kind, _, object_id = key.decode().partition("/")
+        in_force = None
+        if value is not None:
+            record = orjson.loads(value)
+            in_force = InForce(kind, object_id, record["version"], record["object"])
+        self.put(kind, object_id, in_force)
+
+    def put(self, kind: str, object_id: str, in_force: InForce | None) -> None:
+        """Put an object in force, in the place of its earlier version; None takes it out of force."""
+        self.configuration.apply(kind, object_id, in_force)
+        if kind == "distributions":
+            self._replace(object_id, in_force)
+            return
+        self._generation += 1
+        if kind == "validation-rules":
+            self._recompile(object_id)
+
+    def match(self, facts: Facts) -> Sequence[CompiledDistribution]:
+        """Return the live distributions that this event starts, by id: trigger, selector and rule fit, none blocked."""
+        event = facts.event.type
+        select = self._select.get(event)
+        if select is None:
+            return ()
+        buckets, found = self._buckets[event], None
+        for key in select(facts.data):
+            bucket = buckets.get(key)
+            if bucket is not None:
+                matched = bucket.match(facts)
+                found = matched if found is None else sorted((*found, *matched), key=lambda one: one.id)
+        return self._unblocked(found) if found else ()
+
+    def segment_type(self, segment_id: str) -> str | None:
+        """Return the type of a segment in force, None for one that is not known."""
+        segment = self.configuration.get("segments", segment_id)
+        return None if segment is None else str(segment.record["type"])
+
+    def counts(self) -> dict[str, int]:
+        """Return how many objects of each kind are in force, and how many rules every event of a trigger meets."""
+        kinds = ("distributions", "validation-rules", "segments", "campaigns")
+        counts = {kind: len(self.configuration.objects(kind)) for kind in kinds}
+        counts["live"] = len(self._live)
+        counts["scanned"] = sum(bucket.scanned for buckets in self._buckets.values() for bucket in buckets.values())
+        return counts
+
+    def _unblocked(self, found: list[CompiledDistribution]) -> list[CompiledDistribution]:
+        generation = self._generation
+        for distribution in found:
+            if distribution.checked != generation:
+                distribution.refresh(self.configuration, generation)
+        return [distribution for distribution in found if distribution.channels]
+
+    def _replace(self, distribution_id: str, in_force: InForce | None) -> None:
+        former = self._live.pop(distribution_id, None)
+        if former is not None:
+            self._remove(former)
+        if in_force is not None and in_force.record["status"] == "live":
+            distribution = self._live[distribution_id] = CompiledDistribution(in_force)
+            self._add(distribution)
+
+    def _add(self, distribution: CompiledDistribution) -> None:
+        trigger = distribution.trigger
+        event, key, rule_id = trigger["event"], selector_key(trigger), trigger.get("validation_rule_id")
+        bucket = self._buckets[event].setdefault(key, Bucket())
+        if bucket.add(distribution, rule_id) and rule_id is not None:
+            self._users.setdefault(rule_id, set()).add((event, key))
+            bucket.file(rule_id, self._condition(rule_id, event))
+
+    def _remove(self, distribution: CompiledDistribution) -> None:
+        trigger = distribution.trigger
+        event, key, rule_id = trigger["event"], selector_key(trigger), trigger.get("validation_rule_id")
+        bucket = self._buckets[event][key]
+        if bucket.remove(distribution, rule_id) and rule_id is not None:
+            self._users[rule_id].discard((event, key))
+            if not self._users[rule_id]:
+                del self._users[rule_id]
+                self._forget_conditions(rule_id)
+        if not bucket:
+            del self._buckets[event][key]
+
+    def _recompile(self, rule_id: str) -> None:
+        """Put a changed rule under its new keys, once for each trigger and selector that uses it."""
+        self._forget_conditions(rule_id)
+        for event, key in self._users.get(rule_id, ()):
+            self._buckets[event][key].file(rule_id, self._condition(rule_id, event))
+
+    def _forget_conditions(self, rule_id: str) -> None:
+        for family in FAMILIES:
+            self._conditions.pop((rule_id, family), None)
+
+    def _condition(self, rule_id: str, event: str) -> Condition | None:
+        """Return the compiled rule, one for all that share it; None when it is missing."""
+        rule, family = self.configuration.get("validation-rules", rule_id), TRIGGERS[event].rule_family
+        if rule is None or family is None:
+            return None
+        condition = self._conditions.get((rule_id, family))
+        if condition is None:
+            condition = self._compiler.compile(rule.record["rules"], family)
+            self._conditions[rule_id, family] = condition
+        return condition
+
+
+def _same_promotion(one: tuple[InForce, dict[str, Any]] | None, other: tuple[InForce, dict[str, Any]] | None) -> bool:
+    """Tell whether both come from the same version of the same campaign."""
+    return one is other is None or (one is not None and other is not None and one[0] is other[0])

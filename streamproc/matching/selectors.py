@@ -1,0 +1,62 @@
+"""Selectors: under which keys a distribution is filed, and under which an event looks, trigger by trigger."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from streamproc.domain.catalogue import TRIGGERS, TriggerSpec
+
+SelectorKey = tuple[str | None, ...]
+Select = Callable[[Mapping[str, Any]], tuple[SelectorKey, ...]]
+
+_NO_SELECTOR: tuple[SelectorKey, ...] = ((),)
+# Where a customer changes tiers, the one reached counts.
+_REACHED = frozenset({"customer.loyalty.tier.upgraded", "customer.loyalty.tier.downgraded"})
+
+
+def selector_key(trigger: Mapping[str, Any]) -> SelectorKey:
+    """Return the key under which a distribution with this trigger is filed."""
+    spec = TRIGGERS[trigger["event"]]
+    key: SelectorKey = tuple(trigger[name] for name in spec.required)
+    return (*key, trigger.get("loyalty_tier_id")) if "loyalty_tier_id" in spec.optional else key
+
+
+def compile_select(spec: TriggerSpec) -> Select:
+    """Return the function that reads from an event's `data` the keys of the distributions that it may start.
+
+    An event that lacks what its trigger selects by starts none.
+    """
+    if "segment_id" in spec.required:
+        return lambda data: _single(_id_of(data.get("segment")))
+    if "custom_event" in spec.required:
+        return lambda data: _single(_custom_event(data))
+    if "campaign_id" not in spec.required:
+        return lambda _data: _NO_SELECTOR
+    if "loyalty_tier_id" not in spec.optional:
+        return lambda data: _single(_id_of(data.get("campaign")))
+    tier = "loyalty_tier_to" if spec.event in _REACHED else "loyalty_tier"
+    return lambda data: _tiers(_id_of(data.get("campaign")), _id_of(data.get(tier)))
+
+
+def _single(selected: str | None) -> tuple[SelectorKey, ...]:
+    return ((selected,),) if selected is not None else ()
+
+
+def _tiers(campaign: str | None, tier: str | None) -> tuple[SelectorKey, ...]:
+    if campaign is None:
+        return ()
+    # A distribution without a tier takes them all.
+    return ((campaign, None),) if tier is None else ((campaign, None), (campaign, tier))
+
+
+def _custom_event(data: Mapping[str, Any]) -> str | None:
+    name = _text_of(data.get("event_schema"), "name")
+    return name if name is not None else _text_of(data.get("event"), "type")
+
+
+def _id_of(value: Any) -> str | None:
+    return _text_of(value, "id")
+
+
+def _text_of(value: Any, name: str) -> str | None:
+    found = value.get(name) if type(value) is dict else None
+    return found if type(found) is str and found else None
