@@ -2,11 +2,13 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
-from streamproc.cli.reading import Consumed, read_to_end
+from streamproc.cli.reading import read_to_end
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import CHANNELS, Topic, deliveries
 
@@ -35,53 +37,48 @@ class Outcome:
     dead_letters: Counter[tuple[str, bytes | None, str]] = field(default_factory=Counter)
     malformed: list[str] = field(default_factory=list)
 
+    def take(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> None:
+        """Take one record of a logical topic."""
+        told = {name: text.decode() for name, text in headers}
+        if topic == Topic.DEAD_LETTERS:
+            self.dead_letters[told["reason"], key, hashlib.sha256(value or b"").hexdigest()] += 1
+        elif topic == Topic.DECISIONS:
+            self._take_decision(key, orjson.loads(value or b"{}"))
+        else:
+            self._take_job(topic, partition, key, orjson.loads(value or b"{}"), told)
+
+    def _take_decision(self, key: bytes | None, body: dict[str, Any]) -> None:
+        customer, distribution, cause = (key or b"").decode(), body["distribution_id"], body["cause"]["event_id"]
+        self.decisions[customer, distribution, body["channel"], body["channel_index"], body["reason"], cause] += 1
+
+    def _take_job(
+        self, topic: str, partition: int, key: bytes | None, body: dict[str, Any], headers: dict[str, str]
+    ) -> None:
+        job = FoundJob(
+            identity=body["id"],
+            customer=body["customer"]["id"],
+            distribution=body["distribution"]["id"],
+            version=body["distribution"]["version"],
+            channel=body["channel"],
+            lane=(topic, partition),
+        )
+        self.jobs.append(job)
+        due = {
+            "job-id": job.identity,
+            "distribution-id": job.distribution,
+            "distribution-version": str(job.version),
+            "cause-id": body["cause"]["event_id"],
+        }
+        if headers != due or key != job.customer.encode() or topic != deliveries(job.channel):
+            self.malformed.append(f"{job.identity} in {topic}/{partition}: topic, headers, key and body differ")
+
 
 async def read_outcome(kafka: Kafka) -> Outcome:
     """Read all jobs, decisions and dead letters."""
     outcome = Outcome()
     topics = [*(deliveries(channel) for channel in CHANNELS), Topic.DECISIONS, Topic.DEAD_LETTERS]
     async for record in read_to_end(kafka, topics):
-        topic = kafka.logical(record.topic)
-        if topic == Topic.DECISIONS:
-            _take_decision(outcome, record)
-        elif topic == Topic.DEAD_LETTERS:
-            reason = dict(record.headers)["reason"].decode()
-            digest = hashlib.sha256(record.value or b"").hexdigest()
-            outcome.dead_letters[reason, record.key, digest] += 1
-        else:
-            _take_job(outcome, topic, record)
+        outcome.take(kafka.logical(record.topic), record.partition, record.key, record.value, record.headers)
     return outcome
-
-
-def _take_decision(outcome: Outcome, record: Consumed) -> None:
-    told = orjson.loads(record.value or b"{}")
-    outcome.decisions[
-        (record.key or b"").decode(),
-        told["distribution_id"],
-        told["channel"],
-        told["channel_index"],
-        told["reason"],
-        told["cause"]["event_id"],
-    ] += 1
-
-
-def _take_job(outcome: Outcome, topic: str, record: Consumed) -> None:
-    body = orjson.loads(record.value or b"{}")
-    job = FoundJob(
-        identity=body["id"],
-        customer=body["customer"]["id"],
-        distribution=body["distribution"]["id"],
-        version=body["distribution"]["version"],
-        channel=body["channel"],
-        lane=(topic, record.partition),
-    )
-    outcome.jobs.append(job)
-    told = {
-        "job-id": job.identity,
-        "distribution-id": job.distribution,
-        "distribution-version": str(job.version),
-        "cause-id": body["cause"]["event_id"],
-    }
-    headers = {name: value.decode() for name, value in record.headers}
-    if headers != told or record.key != job.customer.encode() or topic != deliveries(job.channel):
-        outcome.malformed.append(f"{topic}/{record.partition}/{record.offset}: headers, key and body differ")
