@@ -10,12 +10,15 @@ from typing import Any
 
 import orjson
 
+from streamproc.domain.events import read_json
+from streamproc.domain.outcomes import Parked
 from streamproc.errors import FatalError
 
 #: Written into every state, so that a later shape can tell what it reads.
 STATE_VERSION = 1
 #: Lists and objects inside a profile may stand this deep; beyond it no JSON encoder could be relied on.
 MAX_DEPTH = 100
+TOO_DEEP = f"the customer is nested deeper than {MAX_DEPTH} levels"
 
 Profile = dict[str, Any]
 
@@ -44,6 +47,19 @@ def decode_customer(value: bytes) -> CustomerState:
     if record["v"] != STATE_VERSION:
         raise FatalError(f"customer-state holds version {record['v']!r}; this release reads version {STATE_VERSION}")
     return CustomerState(record["profile"], record["memberships"])
+
+
+def read_customer(key: bytes, value: bytes) -> dict[str, Any] | Parked:
+    """Check the bytes of a record of `customers` and decode them."""
+    record = read_json(value)
+    if isinstance(record, Parked):
+        return record
+    customer_id = record.get("id") if type(record) is dict else None
+    if type(customer_id) is not str or not customer_id:
+        return Parked("invalid_event", "not an object with an id that is a text")
+    if key != customer_id.encode():
+        return Parked("wrong_key", "the record's key is not the customer's id")
+    return Parked("invalid_event", TOO_DEEP) if is_too_deep(record) else record
 
 
 def replace_profile(profile: Profile, record: dict[str, Any]) -> Profile:

@@ -1,0 +1,231 @@
+"""One chunk of a customer task, record by record.
+
+Order of work for an event: checks, state, segments, then the distributions that match and their jobs. Whatever can
+fail comes before the event's first lasting change, so an input that fails leaves nothing behind but its dead letter.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streamproc.domain.catalogue import FEED_ONLY_EVENTS
+from streamproc.domain.customers import (
+    TOO_DEEP,
+    CustomerState,
+    is_too_deep,
+    join_segment,
+    leave_segment,
+    merge_profile,
+    read_customer,
+    replace_profile,
+)
+from streamproc.domain.events import (
+    CUSTOMER_DELETED,
+    PUBLICATION_SUCCEEDED,
+    SEGMENT_ENTERED,
+    SEGMENT_LEFT,
+    Event,
+    read_event,
+)
+from streamproc.domain.facts import Facts
+from streamproc.domain.jobs import Cause, Message, Occurrence
+from streamproc.domain.outcomes import (
+    DeadLetterReason,
+    Duplicate,
+    Ignored,
+    IgnoredReason,
+    OutcomeName,
+    Parked,
+    Refusal,
+    Step,
+    outcome_of,
+)
+from streamproc.errors import FatalError
+from streamproc.matching.definitions import Definitions
+from streamproc.processing.customer_states import StagedStates
+from streamproc.processing.dead_letters import dead_letter, describe
+from streamproc.processing.duplicates import StagedIds, hash_id
+from streamproc.processing.processor import Output, Slice, SourceRecord
+from streamproc.topics import Topic, deliveries
+
+#: The label of events whose type could not be read or is not known; labels must stay few.
+UNKNOWN_TYPE = "unknown"
+
+_NEW = CustomerState()
+_SEGMENT_EVENTS = frozenset({SEGMENT_ENTERED, SEGMENT_LEFT})
+# Only these can be refused for what the definitions or the publication's id say.
+_ASKED_AGAIN = _SEGMENT_EVENTS | {PUBLICATION_SUCCEEDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one input got: `jobs` are (channel, record), `decisions` are (reason, record), in their order."""
+
+    name: OutcomeName
+    reason: DeadLetterReason | IgnoredReason | None
+    jobs: list[tuple[str, Message]]
+    decisions: list[tuple[str, Message]]
+
+
+class CustomerChunk:
+    """All that one chunk has come to so far; thrown away as a whole when the chunk is."""
+
+    def __init__(
+        self, definitions: Definitions, states: StagedStates, ids: StagedIds, outcomes: list[Outcome] | None = None
+    ) -> None:
+        self.states = states
+        self.ids = ids
+        self.inputs = 0
+        #: The inputs, counted from 0, that became dead letters.
+        self.dead: list[tuple[int, DeadLetterReason]] = []
+        self._definitions = definitions
+        self._outcomes = outcomes
+        self._jobs: list[tuple[str, Message]] = []
+        self._decisions: list[tuple[str, Message]] = []
+        self._parked: list[tuple[Parked, Slice, SourceRecord]] = []
+        self._processed: dict[str, int] = {}
+        self._counts: Counter[tuple[str, ...]] = Counter()
+        # How far the work on the input in hand has come, for its dead letter.
+        self._step: Step = "check"
+        self._type: str | None = None
+
+    def work(self, piece: Slice) -> None:
+        """Decide for each record of a slice; nothing about one of them keeps the others from being worked on."""
+        is_events = piece.topic == Topic.CUSTOMER_EVENTS
+        decide: Callable[[SourceRecord], Refusal | None] = self._decide_event if is_events else self._decide_profile
+        for record in piece.records:
+            jobs, decisions = len(self._jobs), len(self._decisions)
+            try:
+                refusal = decide(record)
+            except (FatalError, MemoryError):
+                raise
+            except Exception as error:  # noqa: BLE001  (the one place where a defect becomes a dead letter)
+                del self._jobs[jobs:], self._decisions[decisions:]
+                refusal = Parked("unexpected_error", describe(error), self._step, self._type)
+            if refusal is not None:
+                self._note(refusal, piece, record, is_events)
+            if self._outcomes is not None:
+                self._outcomes.append(Outcome(*outcome_of(refusal), self._jobs[jobs:], self._decisions[decisions:]))
+            self.inputs += 1
+
+    def output(self, partition: int, parked_at: str) -> Output:
+        """Put together what follows from the chunk."""
+        output = Output(counts=self._counts)
+        for channel, (key, value, headers) in self._jobs:
+            output.lane(deliveries(channel), partition).append((key, value, list(headers)))
+        for reason, (key, value, headers) in self._decisions:
+            output.lane(Topic.DECISIONS, partition).append((key, value, list(headers)))
+            self._counts["decisions", reason] += 1
+        for parked, piece, record in self._parked:
+            letter = dead_letter(parked, piece.topic, piece.partition, record, parked_at)
+            output.lane(Topic.DEAD_LETTERS, partition).append(letter)
+        for event_type, count in self._processed.items():
+            self._counts["events", event_type, "processed"] += count
+        for channel, count in Counter(channel for channel, _ in self._jobs).items():
+            self._counts["jobs", channel] += count
+        return output
+
+    def _decide_event(self, record: SourceRecord) -> Refusal | None:
+        self._step, self._type = "check", None
+        event = read_event(record.key, record.value)
+        if not isinstance(event, Event):
+            return event
+        self._type = event.type
+        hashed = hash_id(event.id)
+        if hashed in self.ids:
+            return Duplicate(event.type)
+        if event.type in _ASKED_AGAIN:
+            refusal = self._ask_again(event)
+            if refusal is not None:
+                return refusal
+        self._step = "state"
+        key = event.customer_id.encode()
+        before = self.states.get(key)
+        after = self._state_after(event, before)
+        if isinstance(after, Parked):
+            return after
+        if after is not None and event.type not in FEED_ONLY_EVENTS:
+            self._emit(event, after)
+        # Nothing below this line can fail.
+        if after is not before:
+            self.states.put(key, after)
+        self.ids.add(hashed)
+        self._processed[event.type] = self._processed.get(event.type, 0) + 1
+        return None
+
+    def _ask_again(self, event: Event) -> Refusal | None:
+        """Make the checks that need more than the event's form."""
+        if event.is_own_publication:
+            return Ignored("own_publication", event.type)
+        segment_id = event.segment_id if event.type in _SEGMENT_EVENTS else None
+        kind = None if segment_id is None else self._definitions.segment_type(segment_id)
+        if kind is None or kind == "external":
+            return None
+        return Parked("segment_is_computed", f"membership of a {kind} segment is decided here", type=event.type)
+
+    def _state_after(self, event: Event, before: CustomerState | None) -> CustomerState | Parked | None:
+        """Return the state with what the event says of the customer; the same object when that is nothing new."""
+        if event.type == CUSTOMER_DELETED:
+            return None
+        state = before or _NEW
+        profile = merge_profile(state.profile, event.customer)
+        if profile is not state.profile and is_too_deep(profile):
+            return Parked("invalid_event", TOO_DEEP, self._step, event.type)
+        memberships = state.memberships
+        if event.type in _SEGMENT_EVENTS:
+            self._step = "segments"
+            memberships = self._memberships_after(event, memberships)
+        if profile is state.profile and memberships is state.memberships:
+            return state
+        return CustomerState(profile, memberships)
+
+    def _memberships_after(self, event: Event, memberships: list[str]) -> list[str]:
+        """Set the membership that upstream tells; a segment that is not in force is not remembered."""
+        segment_id = event.segment_id
+        if segment_id is None or self._definitions.segment_type(segment_id) is None:
+            return memberships
+        change = join_segment if event.type == SEGMENT_ENTERED else leave_segment
+        return change(memberships, segment_id)
+
+    def _emit(self, event: Event, state: CustomerState) -> None:
+        self._step = "matching"
+        facts = Facts(event, state.profile, state.memberships)
+        matched = self._definitions.match(facts)
+        if not matched:
+            return
+        self._step = "jobs"
+        occurrence = Occurrence(facts, Cause.of_event(event))
+        for distribution in matched:
+            distribution.emit(occurrence, self._jobs, self._decisions)
+
+    def _decide_profile(self, record: SourceRecord) -> Refusal | None:
+        """Take a record of `customers`: it replaces the profile and leaves the memberships; null forgets all."""
+        self._step, self._type = "check", None
+        key = record.key
+        if key is None:
+            return Parked("wrong_key", "the record has no key")
+        before = self.states.get(key)
+        if record.value is None:
+            if before is not None:
+                self.states.put(key, None)
+            return None
+        told = read_customer(key, record.value)
+        if isinstance(told, Parked):
+            return told
+        self._step = "state"
+        state = before or _NEW
+        replaced = replace_profile(state.profile, told)
+        if replaced is not state.profile:
+            self.states.put(key, CustomerState(replaced, state.memberships))
+        return None
+
+    def _note(self, refusal: Refusal, piece: Slice, record: SourceRecord, is_event: bool) -> None:
+        name, reason = outcome_of(refusal)
+        if is_event:
+            self._counts["events", refusal.type or UNKNOWN_TYPE, name] += 1
+        if isinstance(refusal, Parked):
+            self._parked.append((refusal, piece, record))
+            self.dead.append((self.inputs, refusal.reason))
+            self._counts["dead_letters", refusal.reason] += 1
+        elif reason is not None:
+            self._counts["ignored", reason] += 1

@@ -1,0 +1,45 @@
+"""The processor of a customer task: events and profiles in, customer state, jobs, decisions and dead letters out."""
+
+from collections.abc import Sequence
+
+from streamproc.domain.events import format_instant
+from streamproc.matching.definitions import Definitions
+from streamproc.processing.customer_chunk import CustomerChunk, Outcome
+from streamproc.processing.customer_states import StagedStates
+from streamproc.processing.dead_letters import CircuitBreaker
+from streamproc.processing.duplicates import WINDOW, DuplicateWindow
+from streamproc.processing.processor import Output, Slice, Store
+
+
+class CustomerProcessor:
+    """Decides for the customers of one partition. Takes slices of `customer-events` and `customers`."""
+
+    def __init__(
+        self,
+        partition: int,
+        state: Store,
+        task_state: Store,
+        definitions: Definitions,
+        *,
+        dead_letter_limit: float = 0.5,
+        window: int = WINDOW,
+    ) -> None:
+        self._partition = partition
+        self._state = state
+        self._task_state = task_state
+        self._definitions = definitions
+        self._window = DuplicateWindow(task_state, window)
+        self._breaker = CircuitBreaker(dead_letter_limit)
+
+    def process(self, slices: Sequence[Slice], now: int, outcomes: list[Outcome] | None = None) -> Output:
+        """Decide for one chunk; `outcomes`, where given, gets one entry for each input, in their order.
+
+        Raises `DeadLetterLimitReached`, before anything was written.
+        """
+        chunk = CustomerChunk(self._definitions, StagedStates(self._state), self._window.stage(), outcomes)
+        for piece in slices:
+            chunk.work(piece)
+        self._breaker.observe(chunk.inputs, chunk.dead)
+        chunk.states.flush()
+        self._window.flush(chunk.ids, self._task_state)
+        return chunk.output(self._partition, format_instant(now))
