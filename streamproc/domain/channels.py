@@ -6,16 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from streamproc.domain.catalogue import CHANNELS, TriggerSpec, channels_offered
-from streamproc.domain.form import Form, Text, allowed, json_path, shown
+from streamproc.domain.form import Form, Text, Url, allowed, json_path, shown
 from streamproc.domain.problems import Problem
 from streamproc.domain.templates import check_template, check_text
-
-# http or https, somebody's host, an optional port, no blanks. Placeholders are not filled in an address.
-_URL = r"^https?://([^\s/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[^\s/?#:@\[\]]+)(:[0-9]{1,5})?([/?#]\S*)?$"
-Url = Annotated[str, StringConstraints(pattern=_URL)]
 
 _HEADER_NAME = re.compile(r"[a-z0-9-]+\Z")
 # A line break in a header would let its text start another header.

@@ -17,9 +17,14 @@ from streamproc.domain.problems import Problem
 # Ids are parts of record keys and, joined by U+001F, of derived ids: a control character would make those ambiguous.
 # They stand in every verdict, job and status, so they are short.
 ID_LENGTH = 256  # characters
-Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_ID = r"^[^\x00-\x1f\x7f]+$"
+Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_LENGTH, pattern=_ID)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+# http or https, somebody's host, an optional port, no blanks.
+_URL = r"^https?://([^\s/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[^\s/?#:@\[\]]+)(:[0-9]{1,5})?([/?#]\S*)?$"
+Url = Annotated[str, StringConstraints(pattern=_URL)]
 
+_PATTERNS = {_ID: "must hold no control characters", _URL: "must be an address that begins with http:// or https://"}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_$-]+\Z")
 _SHOWN = 60  # characters of a wrong value that a message repeats
 
@@ -92,8 +97,10 @@ def _expected(context: Mapping[str, Any]) -> str:
 _MESSAGES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
     "missing": lambda _context, _value: "this field is required",
     "union_tag_not_found": lambda _context, _value: "this field is required",
-    "union_tag_invalid": lambda context, _: f"{shown(context['tag'])} is not known here; allowed: {_expected(context)}",
-    "literal_error": lambda context, value: f"{shown(value)} is not known here; allowed: {_expected(context)}",
+    "union_tag_invalid": lambda context, _: (
+        f"{shown(context['tag'])} is not allowed here; allowed: {_expected(context)}"
+    ),
+    "literal_error": lambda context, value: f"{shown(value)} is not allowed here; allowed: {_expected(context)}",
     "string_type": lambda _context, value: f"must be a text, not {_json_type(value)}",
     "bool_type": lambda _context, value: f"must be true or false, not {_json_type(value)}",
     "int_type": lambda _context, value: f"must be a whole number, not {_json_type(value)}",
@@ -102,6 +109,7 @@ _MESSAGES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
     "model_type": lambda _context, value: f"must be an object, not {_json_type(value)}",
     "model_attributes_type": lambda _context, value: f"must be an object, not {_json_type(value)}",
     "string_too_long": lambda context, _value: f"must have at most {context['max_length']} characters",
+    "string_pattern_mismatch": lambda context, _value: _PATTERNS[context["pattern"]],
     "string_too_short": lambda _context, _value: "must not be empty",
     "too_short": lambda _context, _value: "must not be empty",
 }

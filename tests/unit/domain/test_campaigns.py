@@ -18,7 +18,7 @@ def test_both_types_are_accepted(kind: str) -> None:
 
 def test_another_type_is_refused_with_what_is_allowed() -> None:
     assert judged("campaigns", campaign(type="STANDALONE")).errors == [
-        Problem("$.type", "schema", '"STANDALONE" is not known here; allowed: static, auto_update')
+        Problem("$.type", "schema", '"STANDALONE" is not allowed here; allowed: static, auto_update')
     ]
 
 

@@ -14,7 +14,7 @@ def test_an_external_segment_is_accepted_with_all_that_it_holds() -> None:
 @pytest.mark.parametrize("kind", ["static", "dynamic", "passive"])
 def test_another_type_is_refused_with_what_is_allowed(kind: str) -> None:
     assert judged("segments", segment(type=kind)).errors == [
-        Problem("$.type", "schema", f'"{kind}" is not known here; allowed: external')
+        Problem("$.type", "schema", f'"{kind}" is not allowed here; allowed: external')
     ]
 
 

@@ -1,0 +1,208 @@
+"""The records other than configuration, as models: what `schemas/` says about them is generated from here.
+
+Nothing is decided with these. Events and customers are read on a path that has no time for models, and what
+streamproc writes is put together from bytes; tests hold both against these models.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from streamproc.domain.form import Id, Text
+from streamproc.domain.outcomes import DeadLetterReason
+from streamproc.domain.problems import RefusalCode
+
+Channel = Literal[
+    "email", "sms", "webhook", "braze", "klaviyo", "mailchimp", "activecampaign", "batch", "intercom", "shopify"
+]
+_RFC_3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+Moment = Annotated[str, Field(pattern=_RFC_3339, json_schema_extra={"format": "date-time"})]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Open(BaseModel):
+    """A record whose unknown fields are ignored and kept."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class EventCustomer(Open):
+    """The customer of an event; fields that are present overwrite the profile."""
+
+    id: Annotated[Text, Field(description="equal to the record's key")]
+
+
+class EventData(Open):
+    """The objects of an event: which ones, is for its type."""
+
+    customer: EventCustomer
+
+
+class Event(Open):
+    """Customer activity, on `customer-events`; key: the customer's id."""
+
+    id: Annotated[Text, Field(description="the same id again within its partition's window is a duplicate")]
+    type: Annotated[Text, Field(description="lower-case event name; unknown ones are ignored")]
+    created_at: Moment
+    group_id: str | None = None
+    data: EventData
+
+
+class Customer(Open):
+    """A customer's profile, on `customers`; key: the customer's id; null deletes. Replaces the profile."""
+
+    id: Text
+    source_id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    birthdate: str | None = None
+    address: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    created_at: Moment | None = None
+    unsubscribed: Annotated[
+        list[str] | bool | None, Field(description="channels that must stay silent; true: all of them")
+    ] = None
+
+
+class Cause(Open):
+    """What set a job or a decision off: an event, and what followed from it when that is nearer."""
+
+    event_id: Text
+    type: Text
+    created_at: Moment
+    via: Annotated[Text | None, Field(description="entered:<segment> or left:<segment>")] = None
+
+
+class JobDistribution(Open):
+    """The distribution that a job belongs to; `version` is its offset in its configuration topic."""
+
+    id: Id
+    name: Text
+    version: Count
+
+
+class JobCustomer(Open):
+    """Whom a job addresses, with the contact field that its channel needs."""
+
+    id: Text
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    source_id: str | None = None
+
+
+class JobAction(Open):
+    """What the customer gets; a promotion carries its tier."""
+
+    type: Literal["promotion", "message"]
+    promotion_tier: dict[str, Any] | None = None
+
+
+class DeliveryJob(Open):
+    """One action to one customer on one channel for one cause, on `deliveries.<channel>`; key: the customer's id.
+
+    Headers: job-id, distribution-id, distribution-version, cause-id.
+    """
+
+    id: Annotated[str, Field(pattern="^job_[0-9a-f]{32}$", description="derived: the same cause gives the same id")]
+    distribution: JobDistribution
+    channel: Channel
+    channel_index: Annotated[Count, Field(description="the channel's place in the distribution's list")]
+    customer: JobCustomer
+    action: JobAction
+    cause: Cause
+    settings: Annotated[dict[str, Any], Field(description="the channel's settings, its fields rendered")]
+    payload: Annotated[Any, Field(description="the rendered body; webhook only")] = None
+    created_at: Moment
+
+
+class Decision(Open):
+    """A matched distribution whose channel could not go, on `decisions`; key: the customer's id."""
+
+    distribution_id: Id
+    version: Count
+    channel: Channel
+    channel_index: Count
+    reason: Literal["unsubscribed", "missing_contact", "unknown_customer"]
+    cause: Cause
+
+
+class Finding(Open):
+    """An error or a warning: where, what, and what is allowed."""
+
+    path: Annotated[str, Field(description="JSON path")]
+    message: str
+
+
+class Error(Finding):
+    """A reason why a record is rejected."""
+
+    code: RefusalCode
+
+
+class Warning_(Finding):  # noqa: N801 (Warning is Python's own)
+    """Something that does not keep a record from being accepted."""
+
+    code: str
+
+
+class Verdict(Open):
+    """What became of a pushed configuration record, on `config-verdicts`; key: `<kind>/<id>`."""
+
+    kind: Literal["distributions", "validation-rules", "segments", "campaigns"]
+    id: str | None
+    version: Annotated[Count, Field(description="the record's offset")]
+    accepted: bool
+    errors: Annotated[list[Error], Field(max_length=100)]
+    warnings: Annotated[list[Warning_], Field(max_length=100)]
+    blocked: Annotated[list[str], Field(max_length=100, description="<cause> <kind> <id>")]
+    in_force_version: Count | None
+
+
+class Sync(Open):
+    """How far the look at all customers for a segment has come."""
+
+    segment_id: str
+    scanned: Count
+    total: Count
+    partitions_done: Count
+    partitions: Count
+
+
+class Progress(Open):
+    """How far the sending has come."""
+
+    emitted: Count
+    undeliverable: Count
+    partitions_done: Count
+    partitions: Count
+
+
+class DistributionStatus(Open):
+    """What a distribution is doing, on `distribution-status`; key: the distribution's id."""
+
+    distribution_id: Id
+    version: Count
+    state: Literal["draft", "blocked", "live", "paused", "syncing", "held", "sending", "done", "canceled", "rejected"]
+    due_at: Moment | None = None
+    sync: Sync | None = None
+    progress: Progress | None = None
+    problem: str | None = None
+
+
+class DeadLetterHeaders(BaseModel):
+    """Headers of a dead letter, on `dead-letters`; key, value and earlier headers are the original's.
+
+    Header values are texts in UTF-8.
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True, alias_generator=lambda name: name.replace("_", "-"))
+
+    reason: DeadLetterReason
+    detail: Annotated[str, Field(description="what was wrong, without customer data")]
+    source_topic: Text
+    source_partition: Annotated[str, Field(pattern="^[0-9]+$")]
+    source_offset: Annotated[str, Field(pattern="^[0-9]+$")]
+    parked_at: Moment
+    step: Text
