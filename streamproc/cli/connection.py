@@ -1,6 +1,7 @@
 """How commands reach the brokers: the same options and the same answers to what can go wrong."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -38,11 +39,17 @@ def connection_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def reach(kafka: Kafka, work: Coroutine[Any, Any, _Answer]) -> _Answer:
     """Do what needs the brokers; when they or the topics are not there, say so and exit 2."""
+    silence_client()
     try:
         return asyncio.run(work)
     except (KafkaError, StreamprocError) as error:
         click.echo(f"Error: brokers at {kafka.bootstrap}: {error}", err=True)
         sys.exit(2)
+
+
+def silence_client() -> None:
+    """Keep the client's log lines out of what a command prints: what matters comes as an error."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def kafka_of(settings: Settings) -> Kafka:

@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
+from streamproc.cli.connection import silence_client
 from streamproc.cli.demo.display import Display
 from streamproc.cli.demo.run import DemoOptions, DemoResult, run_demo
 from streamproc.errors import LocalBrokerError, StreamprocError
@@ -51,6 +52,7 @@ def demo(*, events: int, rate: float, seed: int, keep: bool, as_json: bool) -> N
     Exit status: 0 when all is as it has to be; 1 when not; 2 when there is no broker.
     """
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    silence_client()
     display = Display(Console(), silent=as_json)
     options = DemoOptions(events, rate, seed)
     begun = time.monotonic()
