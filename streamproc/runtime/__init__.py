@@ -22,9 +22,10 @@ The protocol, in the order in which it happens, and why each step is there:
     abort, throw away what was staged and the processor with it, wait a little, do the chunk again.
 9.  Anything else (fenced, unknown) ends the process at once, without a commit. A restart does steps 1 to 5. There is no
     path that repairs a live process, so there is none to get wrong.
-10. Only after its commit is a slice acknowledged to Faust, which itself commits nothing. When partitions are revoked,
-    tasks finish the chunk in hand and drop their queues; a task that comes back to the same worker goes on where it
-    was, and if another worker had it in between, its next transaction fails as fenced (step 9).
+10. After its commit a slice is acknowledged to Faust, which itself commits nothing: it only waits for what is in
+    hand. When partitions are revoked, tasks finish the chunk in hand and drop their queues; a task that comes back to
+    the same worker goes on where it was, and if another worker had it in between, its next transaction fails as fenced
+    (step 9).
 
 `table` is apart from all this: a reader without a group that follows a compacted topic from its beginning.
 """

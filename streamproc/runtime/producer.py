@@ -6,6 +6,7 @@ makes each later attempt of that owner fail.
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -16,6 +17,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 from aiokafka.producer import sender
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import TaskFenced
@@ -40,6 +42,13 @@ FENCED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    tp: TopicPartition
+    count: int
+    acknowledged: "asyncio.Future[object]"
+
+
 class TaskProducer:
     """Writes chunks, each in one transaction with the offsets it consumed."""
 
@@ -47,6 +56,7 @@ class TaskProducer:
         self.transactional_id = transactional_id
         self._kafka = kafka
         self._group_id = group_id
+        self._sent: list[_Sent] = []
         self._producer = AIOKafkaProducer(
             bootstrap_servers=kafka.bootstrap,
             transactional_id=transactional_id,
@@ -70,34 +80,53 @@ class TaskProducer:
     async def begin(self) -> None:
         """Begin a transaction."""
         await self._producer.begin_transaction()
+        self._sent.clear()
 
-    async def write(
-        self, topic: str, partition: int, records: Iterable[OutputRecord], timestamp: int
-    ) -> list["asyncio.Future[object]"]:
-        """Send records in batches and return the futures of their acknowledgements; `timestamp` in milliseconds."""
-        physical = self._kafka.physical(topic)
-        sent = []
+    async def write(self, topic: str, partition: int, records: Iterable[OutputRecord], timestamp: int) -> None:
+        """Send records in batches, without waiting for their acknowledgements; `timestamp` in milliseconds."""
+        tp = TopicPartition(self._kafka.physical(topic), partition)
         batch = self._producer.create_batch()
         for key, value, headers in records:
             if batch.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:
-                sent.append(await self._producer.send_batch(batch, physical, partition=partition))
+                await self._send(tp, batch)
                 batch = self._producer.create_batch()
                 batch.append(key=key, value=value, timestamp=timestamp, headers=headers)
         if batch.record_count():
-            sent.append(await self._producer.send_batch(batch, physical, partition=partition))
-        return sent
+            await self._send(tp, batch)
 
     async def send_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Make the consumed offsets part of the transaction."""
         await self._producer.send_offsets_to_transaction(dict(offsets), self._group_id)
 
     async def commit(self) -> None:
-        """Commit. Only after every future of `write` has succeeded: the client does not look at them."""
+        """Commit what was written.
+
+        Every acknowledgement is looked at first: the client itself would commit what arrived and say nothing of what
+        was refused.
+        """
+        await asyncio.gather(*(sent.acknowledged for sent in self._sent))
         await self._producer.commit_transaction()
 
     async def abort(self) -> None:
         """Abort after an error that leaves the producer usable."""
         await self._producer.abort_transaction()
+        self._take_back_sequence_numbers()
+
+    async def _send(self, tp: TopicPartition, batch: BatchBuilder) -> None:
+        count = batch.record_count()
+        acknowledged = await self._producer.send_batch(batch, tp.topic, partition=tp.partition)
+        self._sent.append(_Sent(tp, count, acknowledged))
+
+    def _take_back_sequence_numbers(self) -> None:
+        """Count refused batches out of the partitions' sequences.
+
+        A refused batch was numbered but not written. The Java client asks for a new epoch then, which starts the
+        numbers anew; aiokafka does not, and the broker would call the next batch out of order.
+        """
+        numbers = self._producer._txn_manager._sequence_numbers  # noqa: SLF001  (there is no public way)
+        for sent in self._sent:
+            if sent.acknowledged.done() and sent.acknowledged.exception() is not None:
+                numbers[sent.tp] -= sent.count
 
 
 def as_fenced(error: BaseException) -> TaskFenced | None:

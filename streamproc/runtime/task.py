@@ -207,6 +207,9 @@ class Task:
         try:
             await self._do(chunk)
         finally:
+            # Also after a fatal error: to Faust this says "no longer in hand", and commits nothing.
+            for done in chunk.finished:
+                done()
             self._idle.set()
 
     async def _do(self, chunk: Chunk) -> None:
@@ -234,20 +237,15 @@ class Task:
             seconds=ended - started, transaction_seconds=ended - decided,
             delay_seconds=(now - slices[0].records[0].timestamp) / 1000 + (ended - decided),
         )  # fmt: skip
-        for done in chunk.finished:
-            done()
 
     async def _commit(self, output: Output, chunk: Chunk, now: int) -> None:
         await self._producer.begin()
-        sent = []
         for (topic, partition), records in output.records.items():
-            sent += await self._producer.write(topic, partition, records, now)
+            await self._producer.write(topic, partition, records, now)
         for name, store in self._stores.items():
             changelog = [(key, value, NO_HEADERS) for key, value in store.staged.items()]
-            sent += await self._producer.write(name, self.partition, changelog, now)
+            await self._producer.write(name, self.partition, changelog, now)
         await self._producer.send_offsets(chunk.ends)
-        # Each future is looked at: a commit would make true what was written, and say nothing of what was not.
-        await asyncio.gather(*sent)
         await self._producer.commit()
 
     async def _roll_back(self, error: KafkaError) -> None:

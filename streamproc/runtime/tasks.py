@@ -4,7 +4,7 @@ This is the `Flow` of the chunk transport. One failing task ends the worker (`on
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -28,7 +28,7 @@ class Tasks:
 
     def __init__(
         self,
-        specs: Iterable[TaskSpec],
+        specs: Sequence[TaskSpec],
         kafka: Kafka,
         options: TaskOptions,
         listener: Listener,
@@ -38,6 +38,8 @@ class Tasks:
         self._options = options
         self._listener = listener
         self._on_fatal = on_fatal
+        #: Logical topics, grouped by the kind of task that reads or keeps them: each group is co-partitioned.
+        self.topics_together = [(*spec.sources, *spec.stores) for spec in specs]
         self._spec_by_topic = {kafka.physical(topic): spec for spec in specs for topic in spec.sources}
         self._tasks: dict[TaskId, Task] = {}
         self._runs: dict[TaskId, asyncio.Task[None]] = {}

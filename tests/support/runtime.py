@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Heard:
     records: int = 0
     timeouts: int = 0
 
-    def chunk_committed(  # noqa: D102
+    def chunk_committed(
         self,
         kind: str,  # noqa: ARG002
         partition: int,  # noqa: ARG002
@@ -117,6 +118,13 @@ async def copy_worker(kafka: Kafka, *, spec: TaskSpec = COPY_SPEC, chunk_records
         if not running.done():
             stop.set()
             await running
+        else:
+            # A worker process would be gone by now; here its clients share the test's event loop.
+            await tasks.stop()
+            await app.stop()
+        # Faust leaves its threads' loops and sockets to the collector; better here than in the middle of another test.
+        del app, tasks
+        gc.collect()
 
 
 async def make_topics(kafka: Kafka, topics: Mapping[str, int], configs: Mapping[str, str] | None = None) -> None:
