@@ -1,5 +1,5 @@
-"""`python -m streamproc` is the command `streamproc`."""
+"""`python -m streamproc` is the command line."""
 
 from streamproc.cli import main
 
-main(prog_name="streamproc")
+main()

@@ -6,10 +6,13 @@ import click
 
 # Command: what it does. The command object stands under its own name in the module of that name.
 COMMANDS = {
+    "demo": "The whole thing on this machine, with a verdict.",
     "worker": "One worker process, until it is told to stop.",
     "local": "The local broker: start, stop, look.",
     "topics": "Make and check the topics.",
     "validate": "Judge configuration files offline.",
+    "apply": "Push configuration and wait for the verdicts.",
+    "status": "The distributions and their state.",
 }
 
 

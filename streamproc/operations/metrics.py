@@ -67,7 +67,10 @@ class Metrics:
             "streamproc_table_position", "offset up to which a table has been read", ["table"], registry=registry
         )
         self.definitions = Gauge(
-            "streamproc_definitions", "objects in force, by kind and state", ["kind", "state"], registry=registry
+            "streamproc_definitions",
+            "objects in force, by kind; live = distributions that can fire, scanned = rules that every event meets",
+            ["kind"],
+            registry=registry,
         )
         self.brokers_answer = Gauge(
             "streamproc_brokers_answer", "1 while the brokers answer, else 0", registry=registry

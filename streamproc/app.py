@@ -1,0 +1,158 @@
+"""The composition root: settings in, a worker's parts put together out. The only place that knows them all."""
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import faust
+from aiokafka.helpers import create_ssl_context
+from faust.auth import SASLCredentials, SSLCredentials
+
+from streamproc.agents.control import SOURCES as CONTROL_SOURCES
+from streamproc.agents.control import add_control_agent
+from streamproc.agents.customers import SOURCES as CUSTOMER_SOURCES
+from streamproc.agents.customers import add_customers_agent
+from streamproc.matching.definitions import Definitions
+from streamproc.operations.health import Health
+from streamproc.operations.metrics import Metrics
+from streamproc.operations.watch import Watch
+from streamproc.processing.control import ControlProcessor
+from streamproc.processing.customers import CustomerProcessor
+from streamproc.runtime.gate import Gate
+from streamproc.runtime.host import Host, build_faust_app
+from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.lag import LagMonitor
+from streamproc.runtime.preflight import require_topics, wait_for_brokers
+from streamproc.runtime.table import TableReader
+from streamproc.runtime.task import Stores, TaskOptions, TaskSpec
+from streamproc.runtime.tasks import Tasks
+from streamproc.settings import Settings
+from streamproc.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One worker, put together and not yet started."""
+
+    settings: Settings
+    kafka: Kafka
+    faust: faust.App
+    host: Host
+    tasks: Tasks
+    definitions: Definitions
+    table: TableReader
+    gate: Gate
+    lag: LagMonitor
+    metrics: Metrics
+    health: Health
+    watch: Watch
+
+    async def preflight(self) -> None:
+        """Wait for the brokers; raise `SettingsError` when the topics do not fit."""
+        await wait_for_brokers(self.kafka, self.watch)
+        await require_topics(self.kafka, self.tasks.topics_together)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop; raises what is fatal."""
+        readers = (self.table.run, self.gate.run, self.lag.run, self._follow_table)
+        await self.host.run(self.faust, self.tasks, readers, stop)
+
+    async def _follow_table(self) -> None:
+        """Keep what metrics and health say of the definitions up to date."""
+        await self.gate.passed()
+        self.health.tables_read = True
+        while True:
+            self.metrics.table_position.labels(self.table.topic).set(self.table.position)
+            for kind, number in self.definitions.counts().items():
+                self.metrics.definitions.labels(kind).set(number)
+            await asyncio.sleep(1)
+
+
+def build_application(settings: Settings) -> Application:
+    """Put a worker together. Needs a running event loop; connects to nothing."""
+    kafka = Kafka(settings.kafka, settings.prefix, client_security(settings))
+    metrics, health = Metrics(), Health(started_at=monotonic())
+    watch = Watch(metrics, health, monotonic, kafka.logical)
+    host = Host()
+    definitions = Definitions(ZoneInfo(settings.time_zone))
+    table = TableReader(kafka, Topic.DEFINITIONS, definitions.apply)
+    gate = Gate(kafka, settings.app_id, CONTROL_SOURCES, table, watch, settings.tables_timeout)
+    options = TaskOptions(
+        group_id=settings.app_id,
+        chunk_records=settings.chunk_records,
+        linger_seconds=settings.linger_milliseconds / 1000,
+        transaction_timeout_seconds=settings.transaction_timeout,
+    )
+    specs = (_control_spec(), _customer_spec(settings, definitions, gate))
+    tasks = Tasks(specs, kafka, options, watch, host.on_fatal)
+    app = build_faust_app(
+        group_id=settings.app_id,
+        bootstrap=settings.kafka,
+        credentials=_faust_credentials(settings),
+        session_timeout_seconds=settings.session_timeout,
+        tasks=tasks,
+    )
+    add_control_agent(app, kafka, tasks)
+    add_customers_agent(app, kafka, tasks)
+    return Application(
+        settings=settings,
+        kafka=kafka,
+        faust=app,
+        host=host,
+        tasks=tasks,
+        definitions=definitions,
+        table=table,
+        gate=gate,
+        lag=LagMonitor(kafka, tasks, watch),
+        metrics=metrics,
+        health=health,
+        watch=watch,
+    )
+
+
+def _control_spec() -> TaskSpec:
+    def build(_: int, stores: Stores) -> ControlProcessor:
+        return ControlProcessor(stores[Topic.DEFINITIONS], stores[Topic.DISTRIBUTION_STATUS])
+
+    return TaskSpec("control", CONTROL_SOURCES, (Topic.DEFINITIONS, Topic.DISTRIBUTION_STATUS), build)
+
+
+def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate) -> TaskSpec:
+    def build(partition: int, stores: Stores) -> CustomerProcessor:
+        return CustomerProcessor(
+            partition,
+            stores[Topic.CUSTOMER_STATE],
+            stores[Topic.TASK_STATE],
+            definitions,
+            dead_letter_limit=settings.dead_letter_limit,
+        )
+
+    return TaskSpec("customer", CUSTOMER_SOURCES, (Topic.CUSTOMER_STATE, Topic.TASK_STATE), build, gate.passed)
+
+
+def client_security(settings: Settings) -> dict[str, Any]:
+    """Security options of aiokafka's clients."""
+    if settings.security_protocol == "PLAINTEXT":
+        return {}
+    security: dict[str, Any] = {"security_protocol": settings.security_protocol}
+    if settings.security_protocol.endswith("SSL"):
+        security["ssl_context"] = create_ssl_context(cafile=settings.ssl_cafile or None)
+    if settings.security_protocol.startswith("SASL"):
+        security["sasl_mechanism"] = settings.sasl_mechanism
+        security["sasl_plain_username"] = settings.sasl_username
+        security["sasl_plain_password"] = settings.sasl_password
+    return security
+
+
+def _faust_credentials(settings: Settings) -> SASLCredentials | SSLCredentials | None:
+    security = client_security(settings)
+    if settings.security_protocol.startswith("SASL"):
+        return SASLCredentials(
+            mechanism=settings.sasl_mechanism,
+            username=settings.sasl_username,
+            password=settings.sasl_password,
+            ssl_context=security.get("ssl_context"),
+        )
+    return SSLCredentials(security["ssl_context"]) if security else None

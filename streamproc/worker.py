@@ -1,0 +1,82 @@
+"""One worker process: from settings to an exit code."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from time import monotonic
+
+import structlog
+import uvloop
+
+from streamproc.app import Application, build_application
+from streamproc.errors import FatalError, SettingsError
+from streamproc.operations.logs import configure_logs
+from streamproc.operations.web import served_pages
+from streamproc.runtime.compiled import require_compiled_parts
+from streamproc.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+STOPPED, FAILED = 0, 1
+# Young objects die with their chunk and the old ones are for ever; collecting more rarely is measurably cheaper.
+GC_THRESHOLDS = (50_000, 20, 100)
+
+
+def run_worker(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT. Returns 0 after a clean stop; a fatal error ends the process from inside, with 1.
+
+    Raises `SettingsError` when nothing can be started.
+    """
+    require_compiled_parts()
+    configure_logs(settings.log_level, settings.log_format)
+    gc.set_threshold(*GC_THRESHOLDS)
+    uvloop.run(_run(settings))
+    return STOPPED
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    application = build_application(settings)
+    try:
+        pages = served_pages(settings.web_host, settings.web_port, application.metrics, application.health, monotonic)
+        async with pages:
+            await _work(application, stop)
+    except OSError as error:
+        raise SettingsError([f"web_host, web_port: cannot serve there: {error}"]) from error
+
+
+async def _work(application: Application, stop: asyncio.Event) -> None:
+    log.info("starting", kafka=application.settings.kafka, prefix=application.settings.prefix, pid=os.getpid())
+    if not await _ready_to_start(application, stop):
+        return
+    try:
+        await application.run(stop)
+    except FatalError as error:
+        log.error("ending", reason=type(error).__name__, detail=str(error))  # noqa: TRY400  (expected; its text says all)
+        _end_now()
+    except BaseException:
+        log.exception("ending", reason="unexpected")
+        _end_now()
+    log.info("stopped")
+
+
+async def _ready_to_start(application: Application, stop: asyncio.Event) -> bool:
+    """Wait for the brokers, but not longer than until told to stop."""
+    preflight, stopping = asyncio.create_task(application.preflight()), asyncio.create_task(stop.wait())
+    await asyncio.wait([preflight, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not preflight.done():
+        preflight.cancel()
+        return False
+    preflight.result()
+    return True
+
+
+def _end_now() -> None:
+    """End without tidying up: nothing that runs after a fatal error may commit, and a restart restores everything."""
+    sys.stderr.flush()
+    os._exit(FAILED)
