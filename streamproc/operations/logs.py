@@ -9,8 +9,16 @@ from typing import Any
 
 import structlog
 
-# They tell every step of every rebalance; a worker's own lines say what an operator needs.
-LOUD_LIBRARIES = ("faust", "mode", "aiokafka", "aiohttp", "asyncio")
+# What libraries may say, when not asked for `debug`. Faust and mode tell every step of every rebalance (the transport's
+# services log under our module's name); aiokafka calls what it goes on to retry an error or a warning.
+LIBRARY_LEVELS = {
+    "faust": logging.WARNING,
+    "mode": logging.WARNING,
+    "streamproc.runtime.transport": logging.WARNING,
+    "aiokafka": logging.ERROR,
+    "aiokafka.consumer.group_coordinator": logging.CRITICAL,
+    "aiokafka.consumer.fetcher": logging.CRITICAL,
+}
 
 
 def configure_logs(level: str, style: str) -> None:
@@ -47,6 +55,5 @@ def configure_logs(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    quiet = logging.INFO if level == "debug" else logging.WARNING
-    for name in LOUD_LIBRARIES:
-        logging.getLogger(name).setLevel(quiet)
+    for name, quiet in LIBRARY_LEVELS.items():
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else quiet)
