@@ -64,22 +64,18 @@ class Player:
             self._sent.append(await self._producer.send(name, value, key=key, partition=partition))
         await self._acknowledged()
 
-    async def quickly(self, records: Iterable[ShopRecord], sent: Callable[[int], object] = lambda _: None) -> None:
-        """Send as fast as it goes; `sent` is told now and then how many there were so far."""
-        count = 0
-        for topic, key, value in records:
+    async def quickly(self, records: Iterable[ShopRecord]) -> None:
+        """Send as fast as it goes."""
+        for number, (topic, key, value) in enumerate(records, start=1):
             partition = self._partition(key)
             batch = self._batches.get((topic, partition))
             if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
                 await self._begin_batch(topic, partition, key, value)
-            count += 1
-            if count % _BURST_BLOCK == 0:
-                sent(count)
+            if number % _BURST_BLOCK == 0:
                 await asyncio.sleep(0)
         for topic, partition in list(self._batches):
             await self._send_batch(topic, partition)
         await self._acknowledged()
-        sent(count)
 
     async def _begin_batch(self, topic: str, partition: int, key: bytes | None, value: bytes | None) -> None:
         await self._send_batch(topic, partition)

@@ -27,7 +27,7 @@ class Display:
     def say(self, text: str) -> None:
         """Tell one thing, for good."""
         if not self._silent:
-            self._console.print(Text(text))
+            self._console.print(Text(text), soft_wrap=True)
 
     def show(self, table: Table) -> None:
         """Show a table, for good."""

@@ -1,6 +1,7 @@
 """The demo from topics to verdict: configuration, profiles, a steady stream, a burst, and the comparison."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -132,31 +133,32 @@ async def _play_events(
     clock = asyncio.get_running_loop()
     stream = islice(shop.events(), options.events)
     burst = options.events - options.steady
-    sent = 0
-
-    def count(number: int) -> None:
-        nonlocal sent
-        sent = number
-
     async with _watched(kafka, arrivals):
         display.say(f"==> {options.steady:,} events at {options.rate:,.0f} a second")
-        async with display.live(lambda: (f"{arrivals.jobs:,} jobs", arrivals.by_channel, arrivals.by_distribution)):
+        async with display.live(_Headline(arrivals)):
             await player.steadily(islice(stream, options.steady), options.rate, arrivals.expect)
             await all_committed(kafka, app_id, Topic.CUSTOMER_EVENTS)
         latencies = arrivals.percentile(0.5), arrivals.percentile(0.99)
         display.say(f"==> {burst:,} events as fast as they go")
         begun = clock.time()
-        async with display.live(
-            lambda: (
-                f"{clock.time() - begun:4.1f} s: {sent:,} events sent, {arrivals.jobs:,} jobs",
-                arrivals.by_channel,
-                arrivals.by_distribution,
-            )
-        ):
-            await player.quickly(stream, count)
+        async with display.live(_Headline(arrivals)):
+            await player.quickly(stream)
             await all_committed(kafka, app_id, Topic.CUSTOMER_EVENTS)
             seconds = clock.time() - begun
     return Figures(*latencies, burst, seconds)
+
+
+class _Headline:
+    """The moving numbers of one part, from the moment at which it is made."""
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+        self._begun = asyncio.get_running_loop().time()
+
+    def __call__(self) -> tuple[str, Counter[str], Counter[str]]:
+        seconds = asyncio.get_running_loop().time() - self._begun
+        headline = f"{seconds:5.1f} s  {self._arrivals.jobs:9,} jobs"
+        return headline, self._arrivals.by_channel, self._arrivals.by_distribution
 
 
 @asynccontextmanager
