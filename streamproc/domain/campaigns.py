@@ -1,5 +1,6 @@
 """The form of a campaign and of the tiers in it."""
 
+from collections import Counter
 from typing import Any, Literal
 
 from streamproc.domain.form import Form, Id, Text, json_path, shown
@@ -46,8 +47,8 @@ def check_campaign(record: dict[str, Any]) -> list[Problem]:
     """Refuse a tier id that stands twice in one list: nobody could say which of the two is meant."""
     problems = []
     for field in ("promotion_tiers", "loyalty_tiers"):
-        ids = tier_ids(record, field)
-        repeated = sorted({tier for tier in ids if ids.count(tier) > 1}) if len(set(ids)) < len(ids) else []
+        times = Counter(tier_ids(record, field))
+        repeated = [tier for tier, count in times.items() if count > 1]
         problems += [
             Problem(json_path("$", field), "schema", f"tier id {shown(tier)} stands here more than once")
             for tier in repeated

@@ -1,5 +1,7 @@
 """The judge: verdicts, versions, names, deletions, and records that are no objects."""
 
+from time import perf_counter
+
 import orjson
 import pytest
 
@@ -193,3 +195,28 @@ def test_a_header_name_that_stands_twice_is_refused(second: str) -> None:
     head, tail = value.rsplit(b'"x-b"', 1)
     verdict = judge("distributions", None, head + second.encode() + tail, 0, None, Configuration())
     assert findings(verdict) == [("$.channels[2].headers.x-a", "bad_header")]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        distribution(channels=[{"type": "email"}] * 60_000),
+        distribution(
+            channels=[
+                {
+                    "type": "webhook",
+                    "url": "https://a.example",
+                    "event_name": "paid",
+                    "headers": {f"h{number}": "x" for number in range(70_000)},
+                }
+            ]
+        ),
+    ],
+    ids=["channels", "headers"],
+)
+def test_a_record_of_the_greatest_size_is_judged_soon(record: dict[str, object]) -> None:
+    value = orjson.dumps(record)
+    assert 900_000 < len(value) < RECORD_LIMIT
+    started = perf_counter()
+    assert judge("distributions", None, value, 0, None, Configuration()).accepted
+    assert perf_counter() - started < 5
