@@ -1,0 +1,116 @@
+"""Compiled rules decide what the naive evaluator decides, whatever the rules and the event."""
+
+from datetime import UTC
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streamproc.domain.catalogue import RuleFamily
+from streamproc.domain.events import Event
+from streamproc.domain.facts import Facts
+from streamproc.domain.rules import RuleCompiler, check_rules
+from streamproc.matching.index import carried_keys
+from tests.support import naive_rules, rule_strategies
+
+ZONES = (UTC, ZoneInfo("America/New_York"), ZoneInfo("Europe/Warsaw"), ZoneInfo("Pacific/Auckland"))
+many = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def facts_of(world: naive_rules.World) -> Facts:
+    event = Event("e", "customer.order.paid", world.now, "c", {}, world.data, {})
+    return Facts(event, world.profile, world.segments, world.tier)
+
+
+dense_worlds = st.builds(
+    naive_rules.World,
+    st.just("order"),
+    st.fixed_dictionaries({"order": rule_strategies.dense_orders}),
+    rule_strategies.dense_profiles,
+    rule_strategies.memberships,
+    st.none(),
+    st.just(rule_strategies.NOWS[0]),
+    st.just(UTC),
+)
+
+
+def worlds(family: RuleFamily) -> st.SearchStrategy[naive_rules.World]:
+    data = rule_strategies.data_of_order if family == "order" else rule_strategies.data_of_custom_event
+    return st.builds(
+        naive_rules.World,
+        st.just(family),
+        data,
+        rule_strategies.profiles,
+        rule_strategies.memberships,
+        rule_strategies.tiers,
+        st.sampled_from(rule_strategies.NOWS),
+        st.sampled_from(ZONES),
+    )
+
+
+@many
+@given(rule_strategies.rules(), worlds("order"))
+def test_compiled_rules_decide_on_order_triggers_as_the_naive_evaluator_does(
+    rules: dict[str, Any], world: naive_rules.World
+) -> None:
+    compiled = RuleCompiler(world.zone).compile(rules, "order")
+    assert compiled.holds(facts_of(world)) == naive_rules.rules_hold(rules, world)
+
+
+@many
+@given(rule_strategies.rules(), worlds("custom_event"))
+def test_compiled_rules_decide_on_custom_events_as_the_naive_evaluator_does(
+    rules: dict[str, Any], world: naive_rules.World
+) -> None:
+    compiled = RuleCompiler(world.zone).compile(rules, "custom_event")
+    assert compiled.holds(facts_of(world)) == naive_rules.rules_hold(rules, world)
+
+
+@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_each_operator_decides_as_the_naive_evaluator_does(data: st.DataObject) -> None:
+    operator = data.draw(st.sampled_from(sorted(rule_strategies.CONDITIONS)))
+    value = data.draw(rule_strategies.CONDITIONS[operator])
+    subject = data.draw(rule_strategies.moments | rule_strategies.values)
+    now, zone = data.draw(st.sampled_from(rule_strategies.NOWS)), data.draw(st.sampled_from(ZONES))
+    world = naive_rules.World("order", {"order": {"metadata": {"a": subject}}}, {}, [], None, now, zone)
+    rules = {"1": {"name": "order.metadata", "property": "a", "conditions": {operator: value}}}
+    compiled = RuleCompiler(zone).compile(rules, "order")
+    assert compiled.holds(facts_of(world)) == naive_rules.rules_hold(rules, world)
+
+
+@many
+@given(rule_strategies.rules())
+def test_rules_of_every_allowed_form_pass_the_checks(rules: dict[str, Any]) -> None:
+    assert check_rules(rules, "$.rules").errors == []
+
+
+@many
+@given(rule_strategies.dense_rules(), dense_worlds)
+def test_an_event_for_which_a_rule_holds_carries_a_key_of_each_alternative(
+    rules: dict[str, Any], world: naive_rules.World
+) -> None:
+    compiled, facts = RuleCompiler(world.zone).compile(rules, "order"), facts_of(world)
+    holds = compiled.holds(facts)
+    lacking = [alternative for alternative in compiled.keys if alternative.isdisjoint(carried_keys(facts))]
+    assert holds == naive_rules.rules_hold(rules, world)
+    assert not (holds and lacking)
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["1", "logic", "name", "conditions", "rules", "property", "$is", "$from", "$more_than", "x"]),
+        inner | st.sampled_from(["customer.segment", "order.items.any", "1 and (", "1", "product.id"]),
+        max_size=4,
+    ),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@many
+@given(json)
+def test_the_checks_take_any_json_and_what_they_pass_compiles(rules: Any) -> None:
+    if check_rules(rules, "$.rules").errors == []:
+        RuleCompiler(UTC).compile(rules, "order")
