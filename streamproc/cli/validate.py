@@ -42,6 +42,8 @@ def validate(path: Path, *, as_json: bool, strict: bool) -> None:
             if found.holds(record.file):
                 counts[_answer(verdict)] += 1
                 out.write(render(record, verdict))
+    except BrokenPipeError:
+        raise  # the reader has seen enough; click ends quietly
     except (NoConfigurationError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -230,3 +230,15 @@ def test_the_command_starts_without_the_parts_that_talk_to_kafka(tmp_path: Path)
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "1 record: 1 accepted, 0 blocked, 0 rejected\n\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    records = [segment(id=f"seg_{number}") for number in range(2_000)]
+    write(tmp_path, {"segments/a.jsonl": lines(*records)})
+    command = [sys.executable, "-m", "streamproc", "validate", str(tmp_path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr.read() == b""
