@@ -22,7 +22,7 @@ class NoVerdictError(StreamprocError):
 
     def __init__(self, waiting: int, seconds: float) -> None:
         super().__init__(
-            f"{waiting} records were pushed, but no verdict came within {seconds:.0f} s: is a worker running "
+            f"no verdict on {waiting} of the pushed records for {seconds:g} s: is a worker running "
             "(`streamproc worker`) with the same STREAMPROC_KAFKA and STREAMPROC_PREFIX? "
             "A worker that starts later will judge them; nothing has to be pushed again"
         )

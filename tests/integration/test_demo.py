@@ -52,13 +52,15 @@ def test_the_demo_fails_when_what_comes_out_is_not_what_had_to(kafka: str, monke
     assert "jobs that should not be: job_" in result.output
 
 
-def test_an_interrupted_demo_stops_its_worker_and_its_broker() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_stops_its_worker_and_its_broker(number: signal.Signals) -> None:
     before = left_behind()
     environment = {name: value for name, value in os.environ.items() if name != "STREAMPROC_KAFKA"}
     process = subprocess.Popen(
         [sys.executable, "-m", "streamproc", "demo", "--events", "1000000"],
         env=environment,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
@@ -66,10 +68,10 @@ def test_an_interrupted_demo_stops_its_worker_and_its_broker() -> None:
     for line in process.stdout:
         if "at 1,000 a second" in line:
             children = psutil.Process(process.pid).children(recursive=True)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             break
-    process.stdout.close()
-    assert process.wait(60) == 130
+    _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (130, "interrupted; everything has been stopped\n")
     assert len(children) >= 2
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []

@@ -51,13 +51,12 @@ def demo(*, events: int, rate: float, seed: int, keep: bool, as_json: bool) -> N
 
     Exit status: 0 when all is as it has to be; 1 when not; 2 when there is no broker.
     """
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     silence_client()
     display = Display(Console(), silent=as_json)
     options = DemoOptions(events, rate, seed)
     begun = time.monotonic()
     try:
-        with _broker(display, keep=keep) as bootstrap, _log(keep=keep) as log:
+        with _terminated_as_interrupted(), _broker(display, keep=keep) as bootstrap, _log(keep=keep) as log:
             result = asyncio.run(_play(bootstrap, options, display, log, keep=keep))
     except LocalBrokerError as error:
         click.echo(f"Error: {error}", err=True)
@@ -95,6 +94,16 @@ async def _delete_topics(kafka: Kafka) -> None:
             await admin.delete_topics(topics)
     finally:
         await admin.close()
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Tidy up on SIGTERM as on Ctrl-C, for the block."""
+    former = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager

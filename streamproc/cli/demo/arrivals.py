@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from math import ceil
 
+from aiokafka import AIOKafkaConsumer
+
 from streamproc.cli.reading import follow, opened
 from streamproc.local.shop import ShopRecord
 from streamproc.runtime.kafka import Kafka
@@ -11,6 +13,7 @@ from streamproc.topics import CHANNELS, deliveries
 
 # Each event of the shop begins with its id; records that do not are faults, from which no job comes.
 _ID_STARTS = b'{"id":"'
+_POLL_SECONDS = 0.02
 
 
 class Arrivals:
@@ -25,6 +28,7 @@ class Arrivals:
         self.latencies: list[float] = []
         self.ready = asyncio.Event()
         self._sent_at: dict[bytes, float] = {}
+        self._reader: AIOKafkaConsumer | None = None
 
     @property
     def jobs(self) -> int:
@@ -43,6 +47,7 @@ class Arrivals:
         channels = {kafka.physical(deliveries(channel)): channel for channel in CHANNELS}
         clock = asyncio.get_running_loop()
         async with opened(kafka, [deliveries(channel) for channel in CHANNELS], at_end=True) as reader:
+            self._reader = reader
             self.ready.set()
             async for records in follow(reader):
                 now = clock.time()
@@ -53,6 +58,14 @@ class Arrivals:
                     sent_at = self._sent_at.get(headers["cause-id"])
                     if sent_at is not None:
                         self.latencies.append(now - sent_at)
+
+    async def caught_up(self) -> None:
+        """Return when every job that is readable now has been read."""
+        assert self._reader is not None
+        ends = await self._reader.end_offsets(list(self._reader.assignment()))
+        for partition, end in ends.items():
+            while await self._reader.position(partition) < end:  # noqa: ASYNC110  (a position sets no event)
+                await asyncio.sleep(_POLL_SECONDS)
 
     def percentile(self, share: float) -> float | None:
         """Return the latency that this share of the jobs did not exceed, in seconds; None without jobs."""

@@ -138,6 +138,7 @@ async def _play_events(
         async with display.live(_Headline(arrivals)):
             await player.steadily(islice(stream, options.steady), options.rate, arrivals.expect)
             await all_committed(kafka, app_id, Topic.CUSTOMER_EVENTS)
+            await arrivals.caught_up()
         latencies = arrivals.percentile(0.5), arrivals.percentile(0.99)
         display.say(f"==> {burst:,} events as fast as they go")
         begun = clock.time()
@@ -145,6 +146,7 @@ async def _play_events(
             await player.quickly(stream)
             await all_committed(kafka, app_id, Topic.CUSTOMER_EVENTS)
             seconds = clock.time() - begun
+            await arrivals.caught_up()
     return Figures(*latencies, burst, seconds)
 
 
