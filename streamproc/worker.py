@@ -32,7 +32,9 @@ def run_worker(settings: Settings) -> int:
     require_compiled_parts()
     configure_logs(settings.log_level, settings.log_format)
     gc.set_threshold(*GC_THRESHOLDS)
-    uvloop.run(_run(settings))
+    # By policy and not by uvloop.run, so that Faust's consumer thread gets one too.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.run(_run(settings))
     return STOPPED
 
 
