@@ -45,7 +45,7 @@ from streamproc.matching.definitions import Definitions
 from streamproc.processing.customer_states import StagedStates
 from streamproc.processing.dead_letters import dead_letter, describe
 from streamproc.processing.duplicates import StagedIds, hash_id
-from streamproc.processing.processor import Output, Slice, SourceRecord
+from streamproc.processing.processor import Output, OutputRecord, Slice, SourceRecord
 from streamproc.topics import Topic, deliveries
 
 #: The label of events whose type could not be read or is not known; labels must stay few.
@@ -93,36 +93,43 @@ class CustomerChunk:
         """Decide for each record of a slice; nothing about one of them keeps the others from being worked on."""
         is_events = piece.topic == Topic.CUSTOMER_EVENTS
         decide: Callable[[SourceRecord], Refusal | None] = self._decide_event if is_events else self._decide_profile
+        all_jobs, all_decisions, outcomes = self._jobs, self._decisions, self._outcomes
         for record in piece.records:
-            jobs, decisions = len(self._jobs), len(self._decisions)
+            jobs, decisions = len(all_jobs), len(all_decisions)
             try:
                 refusal = decide(record)
             except (FatalError, MemoryError):
                 raise
             except Exception as error:  # noqa: BLE001  (the one place where a defect becomes a dead letter)
-                del self._jobs[jobs:], self._decisions[decisions:]
+                del all_jobs[jobs:], all_decisions[decisions:]
                 refusal = Parked("unexpected_error", describe(error), self._step, self._type)
             if refusal is not None:
                 self._note(refusal, piece, record, is_events)
-            if self._outcomes is not None:
-                self._outcomes.append(Outcome(*outcome_of(refusal), self._jobs[jobs:], self._decisions[decisions:]))
+            if outcomes is not None:
+                outcomes.append(Outcome(*outcome_of(refusal), all_jobs[jobs:], all_decisions[decisions:]))
             self.inputs += 1
 
     def output(self, partition: int, parked_at: str) -> Output:
         """Put together what follows from the chunk."""
-        output = Output(counts=self._counts)
+        counts = self._counts
+        output = Output(counts=counts)
+        jobs: dict[str, list[OutputRecord]] = {}
         for channel, (key, value, headers) in self._jobs:
-            output.lane(deliveries(channel), partition).append((key, value, list(headers)))
+            try:
+                jobs[channel].append((key, value, list(headers)))
+            except KeyError:
+                jobs[channel] = [(key, value, list(headers))]
+        for channel, records in jobs.items():
+            output.lane(deliveries(channel), partition).extend(records)
+            counts["jobs", channel] = len(records)
         for reason, (key, value, headers) in self._decisions:
             output.lane(Topic.DECISIONS, partition).append((key, value, list(headers)))
-            self._counts["decisions", reason] += 1
+            counts["decisions", reason] += 1
         for parked, piece, record in self._parked:
             letter = dead_letter(parked, piece.topic, piece.partition, record, parked_at)
             output.lane(Topic.DEAD_LETTERS, partition).append(letter)
         for event_type, count in self._processed.items():
-            self._counts["events", event_type, "processed"] += count
-        for channel, count in Counter(channel for channel, _ in self._jobs).items():
-            self._counts["jobs", channel] += count
+            counts["events", event_type, "processed"] = count
         return output
 
     def _decide_event(self, record: SourceRecord) -> Refusal | None:
