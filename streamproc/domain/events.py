@@ -69,10 +69,8 @@ def read_event(key: bytes | None, value: bytes | None) -> Event | Ignored | Park
     Of two equal keys in one JSON object the last one counts. Unknown fields are kept.
     """
     body = read_json(value)
-    if type(body) is Parked:
-        return body
     if type(body) is not dict:
-        return Parked("invalid_event", "not an object")
+        return body if isinstance(body, Parked) else Parked("invalid_event", "not an object")
     event_id = body.get("id")
     event_type = body.get("type")
     created_at = body.get("created_at")
@@ -82,17 +80,13 @@ def read_event(key: bytes | None, value: bytes | None) -> Event | Ignored | Park
         return Parked("invalid_event", _form_problem(event_id, event_type, instant))
     if event_type not in KNOWN_EVENTS:
         return Ignored("unknown_type")
-    return _of_customer(key, Event(event_id, event_type, instant, "", body, data, data.get("customer") or {}))
-
-
-def _of_customer(key: bytes | None, event: Event) -> Event | Parked:
-    customer_id = event.customer.get("id") if type(event.customer) is dict else None
-    if type(customer_id) is not str or not customer_id:
-        return Parked("invalid_event", "data.customer.id is not a text, or empty", type=event.type)
-    if key != customer_id.encode():
-        return Parked("wrong_key", "the record's key is not data.customer.id", type=event.type)
-    event.customer_id = customer_id
-    return event
+    customer: Any = data.get("customer")
+    customer_id = customer.get("id") if type(customer) is dict else None
+    if type(customer_id) is str and customer_id and key == customer_id.encode():
+        return Event(event_id, event_type, instant, customer_id, body, data, customer)
+    if type(customer_id) is str and customer_id:
+        return Parked("wrong_key", "the record's key is not data.customer.id", type=event_type)
+    return Parked("invalid_event", "data.customer.id is not a text, or empty", type=event_type)
 
 
 def read_json(value: bytes | None) -> Any:
