@@ -1,0 +1,99 @@
+"""`make bench`: throughput against a plain loop, and latency, on a local broker. Writes build/bench.json."""
+
+import argparse
+import asyncio
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from streamproc.local.kafka import kafka
+from tests.benchmarks.bench_worker import apply_definitions, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.latency import measure_latency
+from tests.benchmarks.load import fill, shop_events
+
+PARTITIONS = 8
+LIVE = 100
+RATE = 1000
+RESULT = Path("build/bench.json")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the result."""
+
+    name: str
+    value: float
+    unit: str
+    conditions: str
+
+
+async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
+    """Measure everything, one thing after the other."""
+    told = f"{PARTITIONS} partitions, {LIVE} live definitions, one worker process, broker on the same machine"
+    variables = environment(bootstrap, "bench.")
+    make_topics(variables, PARTITIONS)
+    async with running_worker(variables):
+        pushing = await apply_definitions(variables, LIVE)
+    size = await fill(bootstrap, "bench.customer-events", PARTITIONS, shop_events(), events)
+    plain = await plain_rate(bootstrap, "bench.customer-events", "bench.deliveries.sms", events)
+    async with running_worker(variables) as worker:
+        rate = await rate_of(bootstrap, "bench", "bench.customer-events", events, worker)
+        again = await plain_rate(bootstrap, "bench.customer-events", "bench.deliveries.batch", events)
+        latencies = await measure_latency(bootstrap, "bench.", PARTITIONS, shop_events(seed=2), RATE, seconds)
+    yardstick = (plain + again) / 2
+    load = f"{events} events of {size} bytes waiting, {told}"
+    steady = f"{RATE} events/s for {seconds:.0f} s, {told}, event handed to the producer until its job can be read"
+    return [
+        Figure("throughput", round(rate), "events/s", load),
+        Figure(
+            "plain aiokafka loop", round(yardstick), "events/s", f"the same events, mean of {plain:.0f} and {again:.0f}"
+        ),
+        Figure("throughput / plain loop", round(rate / yardstick, 2), "ratio", load),
+        Figure("latency p50", round(quantile(latencies, 0.5), 1), "ms", steady),
+        Figure("latency p99", round(quantile(latencies, 0.99), 1), "ms", steady),
+        Figure("latency max", round(latencies[-1], 1), "ms", steady),
+        Figure("apply", round(pushing, 2), "s", f"pushing {LIVE} definitions until all verdicts are read"),
+    ]
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Return the value below which that share of the sorted values lies."""
+    return values[min(int(share * len(values)), len(values) - 1)]
+
+
+async def plain_rate(bootstrap: str, source: str, target: str, count: int) -> float:
+    """Time the yardstick in a process of its own."""
+    arguments = [bootstrap, source, target, str(PARTITIONS), str(count)]
+    command = [sys.executable, "-m", "tests.benchmarks.plain_loop", *arguments]
+    done = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def main() -> None:
+    """Run, show, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=600_000, help="events of the throughput run")
+    parser.add_argument("--seconds", type=float, default=20, help="seconds of the latency run")
+    given = parser.parse_args()
+    with kafka() as bootstrap:
+        figures = uvloop.run(run(bootstrap, given.events, given.seconds))
+    table = Table(
+        "figure", "value", "unit", "conditions", title=f"{platform.machine()}, Python {platform.python_version()}"
+    )
+    for figure in figures:
+        table.add_row(figure.name, f"{figure.value:,}", figure.unit, figure.conditions)
+    Console().print(table)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
+    print(f"written to {RESULT}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""A configuration of any number of live definitions, of which most events of the shop start one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ORDER_EVENTS = ("customer.order.created", "customer.order.updated", "customer.order.paid", "customer.order.canceled")
+CUSTOM_EVENTS = ("product_viewed", "cart_abandoned", "review_left", "newsletter_opened")
+SEGMENT_EVENTS = ("customer.segment.entered", "customer.segment.left")
+SEGMENT = "seg_vip"
+
+
+def write_configuration(folder: Path, live: int) -> None:
+    """Write `live` distributions as JSON lines: one without a rule for each trigger, the others with a rule each."""
+    plain = [*({"event": event} for event in ORDER_EVENTS)]
+    plain += [{"event": "customer.custom_event", "custom_event": name} for name in CUSTOM_EVENTS]
+    plain += [{"event": event, "segment_id": SEGMENT} for event in SEGMENT_EVENTS]
+    rules = [_rule(number) for number in range(live - len(plain))]
+    distributions = [_distribution(number, trigger) for number, trigger in enumerate(plain[:live])]
+    distributions += [
+        _distribution(
+            len(plain) + number,
+            {"event": ORDER_EVENTS[number % len(ORDER_EVENTS)], "validation_rule_id": rule["id"]},
+        )
+        for number, rule in enumerate(rules)
+    ]
+    segments = [{"id": SEGMENT, "name": "Best customers", "type": "external"}]
+    for kind, records in (("segments", segments), ("validation-rules", rules), ("distributions", distributions)):
+        (folder / kind).mkdir(parents=True)
+        (folder / kind / "all.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def _distribution(number: int, trigger: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": f"distr_{number}",
+        "name": f"Benchmark {number}",
+        "status": "live",
+        "kind": "automatic",
+        "trigger": trigger,
+        "action": {"type": "message"},
+        "channels": [{"type": "email", "template_id": f"tpl_{number}"}],
+    }
+
+
+def _rule(number: int) -> dict[str, Any]:
+    """One customer metadata value that hardly any customer has, and an amount."""
+    return {
+        "id": f"val_{number}",
+        "name": f"Rule {number}",
+        "rules": {
+            "1": {"name": "customer.metadata", "property": "club", "conditions": {"$is": [f"club-{number}"]}},
+            "2": {"name": "order.amount", "conditions": {"$more_than": [1000 + number]}},
+            "logic": "1 and 2",
+        },
+    }

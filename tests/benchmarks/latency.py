@@ -1,0 +1,65 @@
+"""Latency of the whole path: from the moment an event is handed to a producer to the moment its job can be read.
+
+The reader sees committed jobs only. The cause's event id leads from the job back to the event's moment.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from time import perf_counter
+
+import orjson
+from aiokafka import AIOKafkaConsumer
+
+from tests.benchmarks.load import trickle
+
+WARM_UP_SECONDS = 3.0
+
+
+class Stamped:
+    """Passes events on and remembers when each went out."""
+
+    def __init__(self, events: Iterator[tuple[bytes, bytes]]) -> None:
+        self._events = events
+        self.sent_at: dict[str, float] = {}
+
+    def __iter__(self) -> "Stamped":
+        return self
+
+    def __next__(self) -> tuple[bytes, bytes]:
+        key, value = next(self._events)
+        self.sent_at[orjson.loads(value)["id"]] = perf_counter()
+        return key, value
+
+
+async def measure_latency(
+    bootstrap: str, prefix: str, partitions: int, events: Iterator[tuple[bytes, bytes]], rate: int, seconds: float
+) -> list[float]:
+    """Return the latency in milliseconds of each job, sorted, without those of the warm-up."""
+    stamped = Stamped(events)
+    reader = AIOKafkaConsumer(
+        f"{prefix}deliveries.email", bootstrap_servers=bootstrap, isolation_level="read_committed",
+        auto_offset_reset="latest", fetch_max_wait_ms=50,
+    )  # fmt: skip
+    await reader.start()
+    await reader.seek_to_end()
+    latencies: list[float] = []
+    began = perf_counter()
+
+    async def read() -> None:
+        while True:
+            for records in (await reader.getmany(timeout_ms=200)).values():
+                now = perf_counter()
+                for record in records:
+                    sent_at = stamped.sent_at.get(orjson.loads(record.value)["cause"]["event_id"])
+                    if sent_at is not None and sent_at - began > WARM_UP_SECONDS:
+                        latencies.append(1000 * (now - sent_at))
+
+    reading = asyncio.create_task(read())
+    try:
+        await trickle(bootstrap, f"{prefix}customer-events", partitions, stamped, rate, seconds)
+        await asyncio.sleep(1)
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+        await reader.stop()
+    return sorted(latencies)

@@ -1,0 +1,79 @@
+"""Puts the shop's events on a topic, quickly or at a steady rate, to the partitions that Kafka's clients choose."""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import islice
+from time import perf_counter
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
+
+from streamproc.clock import now_milliseconds
+from streamproc.local.shop import Shop, ShopOptions
+
+BATCH_BYTES = 900_000
+POSITIVE = 0x7FFFFFFF
+
+
+def shop_events(seed: int = 1, customers: int = 20_000) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of events without faults, about 850 bytes each."""
+    shop = Shop(ShopOptions(seed=seed, customers=customers, flawless=True))
+    for _, key, value in shop.events():
+        assert key is not None
+        assert value is not None
+        yield key, value
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Say where Kafka's default partitioner puts a key."""
+    return (int(murmur2(key)) & POSITIVE) % partitions
+
+
+async def fill(bootstrap: str, topic: str, partitions: int, events: Iterator[tuple[bytes, bytes]], count: int) -> int:
+    """Append `count` events as fast as possible; returns their mean size in bytes."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=BATCH_BYTES)
+    await producer.start()
+    size = 0
+    try:
+        batches = [producer.create_batch() for _ in range(partitions)]
+        sent = []
+        now = now_milliseconds()
+        for key, value in islice(events, count):
+            partition = partition_of(key, partitions)
+            size += len(value)
+            if batches[partition].append(key=key, value=value, timestamp=now) is None:
+                sent.append(await producer.send_batch(batches[partition], topic, partition=partition))
+                batches[partition] = producer.create_batch()
+                batches[partition].append(key=key, value=value, timestamp=now)
+        sent += [
+            await producer.send_batch(batch, topic, partition=partition)
+            for partition, batch in enumerate(batches)
+            if batch.record_count()
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+    return size // count
+
+
+async def trickle(
+    bootstrap: str, topic: str, partitions: int, events: Iterator[tuple[bytes, bytes]], rate: int, seconds: float
+) -> int:
+    """Append events evenly at `rate` a second; a record's timestamp is the moment it was handed to the client."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=0)
+    await producer.start()
+    count = 0
+    try:
+        began = perf_counter()
+        while (elapsed := perf_counter() - began) < seconds:
+            for key, value in islice(events, max(int(elapsed * rate) - count, 0)):
+                await producer.send(
+                    topic, key=key, value=value, partition=partition_of(key, partitions),
+                    timestamp_ms=now_milliseconds(),
+                )  # fmt: skip
+                count += 1
+            await asyncio.sleep(0.001)
+        await producer.flush()
+    finally:
+        await producer.stop()
+    return count
