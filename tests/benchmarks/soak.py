@@ -1,4 +1,4 @@
-"""`make soak`: ten minutes of load; prints the worker's memory each minute and says at the end whether it stayed flat."""
+"""`make soak`: minutes of load; prints the worker's memory each minute and says at the end whether it stayed flat."""
 
 import argparse
 import sys
