@@ -40,11 +40,21 @@ class Facts:
         self.segments = segments
         self.loyalty_tier = loyalty_tier
         self._lines: list[Line] | None = None
-        self.customer_metadata = _metadata(profile)
+        # In line, because this is done for every event.
+        metadata = profile.get("metadata") if profile is not None else None
+        self.customer_metadata: Mapping[str, Any] = metadata if type(metadata) is dict else _NOTHING
+        self.order = self.order_metadata = self.custom_event_metadata = _NOTHING
         order = data.get("order")
-        self.order: Mapping[str, Any] = order if type(order) is dict else _NOTHING
-        self.order_metadata = _metadata(order)
-        self.custom_event_metadata = _metadata(data.get("event"))
+        if type(order) is dict:
+            self.order = order
+            metadata = order.get("metadata")
+            if type(metadata) is dict:
+                self.order_metadata = metadata
+        event_object = data.get("event")
+        if type(event_object) is dict:
+            metadata = event_object.get("metadata")
+            if type(metadata) is dict:
+                self.custom_event_metadata = metadata
 
     @property
     def lines(self) -> list[Line]:
@@ -60,8 +70,3 @@ class Facts:
         given = customer if type(customer) is dict else {}
         known = {key: value for key, value in given.items() if value is not None}
         return {**self.data, "customer": {**known, **(self.profile or {})}}
-
-
-def _metadata(owner: Any) -> Mapping[str, Any]:
-    metadata = owner.get("metadata") if type(owner) is dict else None
-    return metadata if type(metadata) is dict else _NOTHING

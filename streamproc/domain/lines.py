@@ -53,13 +53,18 @@ def _plain_id(value: Any) -> str | int | float | None:
     return value if type(value) is str or type(value) in _NUMBERS else None
 
 
+def item_id(fields: dict[str, Any], kind: Literal["product", "sku"]) -> str | int | float | None:
+    """Return the id of the product or SKU that a line is of: `product_id`, else that of the object `product`."""
+    found = object_id(fields.get(f"{kind}_id"))
+    return found if found is not None else object_id(fields.get(kind))
+
+
 def _references(fields: dict[str, Any]) -> Iterator[Reference]:
-    for kind in ("product", "sku"):
-        found = object_id(fields.get(f"{kind}_id"))
-        if found is None:
-            found = object_id(fields.get(kind))
-        if found is not None:
-            yield kind, found
+    product, sku = item_id(fields, "product"), item_id(fields, "sku")
+    if product is not None:
+        yield "product", product
+    if sku is not None:
+        yield "sku", sku
     collections = fields.get("collections")
     for collection in collections if type(collections) is list else ():
         found = object_id(collection)

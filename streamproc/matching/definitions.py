@@ -17,7 +17,7 @@ from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import ActionObjects, ChannelJobs, Message, Occurrence, compile_channels
 from streamproc.domain.rules import Condition, RuleCompiler
 from streamproc.domain.rules.names import FAMILIES
-from streamproc.matching.index import Bucket
+from streamproc.matching.index import Bucket, Group
 from streamproc.matching.selectors import SelectorKey, compile_select, selector_key
 
 
@@ -76,7 +76,7 @@ class Definitions:
         self.configuration = Configuration()
         self._compiler = RuleCompiler(zone)
         self._select = {event: compile_select(spec) for event, spec in TRIGGERS.items()}
-        self._buckets: dict[str, dict[SelectorKey, Bucket]] = {event: {} for event in TRIGGERS}
+        self._buckets: dict[str, dict[SelectorKey, Bucket[CompiledDistribution]]] = {event: {} for event in TRIGGERS}
         self._live: dict[str, CompiledDistribution] = {}
         self._conditions: dict[tuple[str, RuleFamily], Condition] = {}
         self._users: dict[str, set[tuple[str, SelectorKey]]] = {}  # a rule's id: the buckets that have it
@@ -111,9 +111,9 @@ class Definitions:
         for key in select(facts.data):
             bucket = buckets.get(key)
             if bucket is not None:
-                matched = bucket.match(facts)
-                found = matched if found is None else sorted((*found, *matched), key=lambda one: one.id)
-        return self._unblocked(found) if found else ()
+                matched = bucket.match(facts, self._generation, self._refresh)
+                found = matched if not found else sorted((*found, *matched), key=lambda one: one.id)
+        return found or ()
 
     def segment_type(self, segment_id: str) -> str | None:
         """Return the type of a segment in force, None for one that is not known."""
@@ -128,12 +128,12 @@ class Definitions:
         counts["scanned"] = sum(bucket.scanned for buckets in self._buckets.values() for bucket in buckets.values())
         return counts
 
-    def _unblocked(self, found: list[CompiledDistribution]) -> list[CompiledDistribution]:
-        generation = self._generation
-        for distribution in found:
-            if distribution.checked != generation:
-                distribution.refresh(self.configuration, generation)
-        return [distribution for distribution in found if distribution.channels]
+    def _refresh(self, group: Group[CompiledDistribution]) -> None:
+        for distribution in group.members:
+            if distribution.checked != self._generation:
+                distribution.refresh(self.configuration, self._generation)
+        group.ready = [distribution for distribution in group.members if distribution.channels]
+        group.checked = self._generation
 
     def _replace(self, distribution_id: str, in_force: InForce | None) -> None:
         former = self._live.pop(distribution_id, None)

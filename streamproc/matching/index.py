@@ -1,18 +1,19 @@
 """The access-key index: distributions of one trigger and selector, filed under one key that their rule needs.
 
-From each rule one alternative of keys is taken that an event must carry for the rule to hold (`Condition.keys`), the
-one with the fewest rules filed there so far. An event looks up only the keys that it carries, and decides the rules
-it meets. Rules without such a key are decided for every event of the trigger and selector.
+From each rule one access is taken, keys of which an event must carry one for the rule to hold: the access with the
+fewest rules filed there so far. An event looks up only the keys that it carries, and of the rules that it meets
+decides what the key has not decided. Rules without such a key are decided for every event of the trigger and selector.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from streamproc.domain.facts import Facts
+from streamproc.domain.lines import item_id
 from streamproc.domain.rules import Condition
-from streamproc.domain.rules.conditions import Holds, Key, Source
+from streamproc.domain.rules.conditions import Access, Holds, Key, Source
 from streamproc.domain.rules.values import index_key
 
 
@@ -24,79 +25,105 @@ class Member(Protocol):
         """The distribution's id."""
 
 
+M = TypeVar("M", bound=Member)
+
 _by_id = attrgetter("id")
 
 
-class Group:
-    """The distributions of one bucket that share one rule, so that it is decided once."""
+class Group(Generic[M]):
+    """The distributions of one bucket that share one rule, so that it is decided once.
 
-    __slots__ = ("filed", "holds", "members")
+    `holds` is what is left to decide when the group is met, None for nothing. `ready` are the members that are not
+    blocked, by id, as of the generation `checked`.
+    """
+
+    __slots__ = ("checked", "filed", "holds", "members", "ready")
 
     def __init__(self) -> None:
-        self.members: list[Any] = []
+        self.members: list[M] = []
+        self.ready: list[M] = []
+        self.checked = -1
         self.holds: Holds | None = None
         self.filed: tuple[Key, ...] | None = None
 
+    def add(self, member: M) -> None:
+        """Put a member in its place by id."""
+        insort(self.members, member, key=_by_id)
+        self.checked = -1
 
-_Table = dict[Hashable, list[Group]]
+    def remove(self, member: M) -> None:
+        """Take a member out."""
+        del self.members[bisect_left(self.members, member.id, key=_by_id)]
+        self.checked = -1
 
 
-class Bucket:
+class Bucket(Generic[M]):
     """The distributions of one trigger and selector."""
 
     __slots__ = ("_groups", "_plain", "_probes", "_scanned", "_tables")
 
     def __init__(self) -> None:
-        self._plain: list[Any] = []
-        self._groups: dict[str, Group] = {}
-        self._scanned: list[Group] = []
-        self._tables: dict[Source, _Table] = {}
-        self._probes: list[tuple[Callable[[Facts], Iterable[Any]], _Table]] = []
+        self._plain: Group[M] = Group()  # those without a rule
+        self._groups: dict[str, Group[M]] = {}
+        self._scanned: list[Group[M]] = []
+        self._tables: dict[Source, dict[Hashable, list[Group[M]]]] = {}
+        self._probes: list[tuple[Callable[[Facts], Iterable[Any]], dict[Hashable, list[Group[M]]]]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._plain or self._groups)
+        return bool(self._plain.members or self._groups)
 
     @property
     def scanned(self) -> int:
         """How many rules are decided for every event that comes here."""
         return len(self._scanned)
 
-    def match(self, facts: Facts) -> list[Any]:
-        """Return the distributions whose rule holds, each once, by id."""
-        found = self._plain
+    def match(self, facts: Facts, generation: int, refresh: Callable[[Group[M]], None]) -> list[M]:
+        """Return the distributions that are not blocked and whose rule holds, each once, by id.
+
+        `refresh` brings the `ready` members of a group up to date. The list is not the caller's to change.
+        """
+        plain = self._plain
+        if plain.checked != generation:
+            refresh(plain)
+        if not self._groups:
+            return plain.ready
+        met = []
         for read, table in self._probes:
             try:
-                hits = [group for groups in map(table.get, read(facts)) if groups for group in groups]
+                met += [group for groups in map(table.get, read(facts)) if groups for group in groups]
             except TypeError:
                 # Some value is a list or an object.
-                hits = [group for key in _spread(read(facts)) for group in table.get(key, ())]
-            for group in hits:
-                if group.holds(facts):  # type: ignore[misc]
-                    found = found + group.members
-        for group in self._scanned:
-            if group.holds(facts):  # type: ignore[misc]
-                found = found + group.members
+                met += [group for key in _spread(read(facts)) for group in table.get(key, ())]
+        found: list[M] = []
+        for group in met + self._scanned if self._scanned else met:
+            if group.holds is None or group.holds(facts):
+                if group.checked != generation:
+                    refresh(group)
+                found += group.ready
+        if not found:
+            return plain.ready
+        found += plain.ready
         # A rule may have been met under several of its keys.
-        return sorted(set(found), key=_by_id) if len(found) > 1 and found is not self._plain else found
+        return sorted(set(found), key=_by_id) if len(found) > 1 else found
 
-    def add(self, member: Member, rule_id: str | None) -> bool:
+    def add(self, member: M, rule_id: str | None) -> bool:
         """File a distribution; tells whether its rule is new here, so that `file` has to follow."""
         if rule_id is None:
-            insort(self._plain, member, key=_by_id)
+            self._plain.add(member)
             return False
         group = self._groups.get(rule_id)
         if group is None:
             group = self._groups[rule_id] = Group()
-        insort(group.members, member, key=_by_id)
+        group.add(member)
         return len(group.members) == 1
 
-    def remove(self, member: Member, rule_id: str | None) -> bool:
+    def remove(self, member: M, rule_id: str | None) -> bool:
         """Take a distribution out; tells whether its rule is no longer used here."""
         if rule_id is None:
-            _take_out(self._plain, member)
+            self._plain.remove(member)
             return False
         group = self._groups[rule_id]
-        _take_out(group.members, member)
+        group.remove(member)
         if group.members:
             return False
         self._unfile(group)
@@ -109,21 +136,22 @@ class Bucket:
         self._unfile(group)
         if condition is None or condition.is_never:
             return
-        group.holds = condition.holds
-        if not condition.keys:
-            group.filed = ()
+        if not condition.accesses:
+            group.filed, group.holds = (), condition.holds
             self._scanned.append(group)
             return
-        group.filed = tuple(min(condition.keys, key=self._crowd))
+        access = min(condition.accesses, key=self._crowd)
+        left = condition.beyond(access)
+        group.filed, group.holds = tuple(access.keys), None if left.is_always else left.holds
         for source, key in group.filed:
             self._table(source).setdefault(key, []).append(group)
 
-    def _crowd(self, alternative: Iterable[Key]) -> int:
-        """Count the rules that one would meet under these keys."""
+    def _crowd(self, access: Access) -> int:
+        """Count the rules that one would meet under the keys of an access."""
         tables = self._tables
-        return sum(1 + len(tables[source].get(key, ())) if source in tables else 1 for source, key in alternative)
+        return sum(1 + len(tables[source].get(key, ())) if source in tables else 1 for source, key in access.keys)
 
-    def _unfile(self, group: Group) -> None:
+    def _unfile(self, group: Group[M]) -> None:
         if group.filed == ():
             self._scanned.remove(group)
         for source, key in group.filed or ():
@@ -136,7 +164,7 @@ class Bucket:
                 self._list_probes()
         group.filed = None
 
-    def _table(self, source: Source) -> _Table:
+    def _table(self, source: Source) -> dict[Hashable, list[Group[M]]]:
         if source not in self._tables:
             self._tables[source] = {}
             self._list_probes()
@@ -149,10 +177,6 @@ class Bucket:
 def carried_keys(facts: Facts) -> set[Key]:
     """Return every key that an event carries; looking up is faster, and finds the same."""
     return {(source, key) for source, read in _READERS.items() for key in _spread(read(facts))}
-
-
-def _take_out(members: list[Any], member: Member) -> None:
-    del members[bisect_left(members, member.id, key=_by_id)]
 
 
 def _spread(carried: Iterable[Any]) -> Iterator[Hashable]:
@@ -171,8 +195,25 @@ def _loyalty_tiers(facts: Facts) -> Iterable[Any]:
     return tier if type(tier) is list else (tier,)
 
 
-def _references(facts: Facts) -> Iterable[Any]:
-    return [reference for line in facts.lines for reference in line.references]
+def _ids_of(kind: Literal["product", "sku"]) -> Callable[[Facts], Iterable[Any]]:
+    own_id = f"{kind}_id"
+
+    def read(facts: Facts) -> Iterable[Any]:
+        items = facts.order.get("items")
+        if type(items) is not list:
+            return ()
+        # Nearly always a text; anything else is read as the rules read it.
+        return [
+            found if type(found := item.get(own_id)) is str else item_id(item, kind)
+            for item in items
+            if type(item) is dict
+        ]
+
+    return read
+
+
+def _collections(facts: Facts) -> Iterable[Any]:
+    return [found for line in facts.lines for kind, found in line.references if kind == "products_collection"]
 
 
 _READERS: dict[Source, Callable[[Facts], Iterable[Any]]] = {
@@ -181,5 +222,7 @@ _READERS: dict[Source, Callable[[Facts], Iterable[Any]]] = {
     "order.metadata": lambda facts: facts.order_metadata.items(),
     "custom_event.metadata": lambda facts: facts.custom_event_metadata.items(),
     "loyalty_tier": _loyalty_tiers,
-    "order.items": _references,
+    "product": _ids_of("product"),
+    "sku": _ids_of("sku"),
+    "products_collection": _collections,
 }

@@ -8,7 +8,7 @@ import orjson
 
 from streamproc.domain.catalogue import RuleFamily
 from streamproc.domain.rules.check import LOGIC, rule_nodes
-from streamproc.domain.rules.conditions import ALWAYS, NEVER, Condition, Holds, Key, Source, both, join
+from streamproc.domain.rules.conditions import ALWAYS, NEVER, Access, Condition, Holds, Source, both, join
 from streamproc.domain.rules.leaves import build_leaf
 from streamproc.domain.rules.logic import parse_logic
 from streamproc.domain.rules.names import RULE_NAMES, Place
@@ -77,7 +77,7 @@ class RuleCompiler:
             tests = [build_test(operator, value, "rule", self._zone) for operator, value in conditions.items()]
             holds = build_leaf(name, path, tests)
             self._leaves[signature] = holds
-        return Condition(holds, tuple(_keys(name, path, conditions)), _COST_OF_LINES if lines else 1)
+        return Condition(holds, _accesses(name, path, conditions), _COST_OF_LINES if lines else 1)
 
 
 def _around(condition: Condition) -> Condition:
@@ -86,15 +86,16 @@ def _around(condition: Condition) -> Condition:
     return Condition(lambda scope: holds(scope.facts), (), condition.cost)
 
 
-def _keys(name: str, path: str, conditions: dict[str, Any]) -> list[frozenset[Key]]:
-    """Return the keys that a leaf needs, from the operators that want one of the listed values."""
-    alternatives = []
+def _accesses(name: str, path: str, conditions: dict[str, Any]) -> tuple[Access, ...]:
+    """Return what an index on a leaf may be built on: the operators that want one of the listed values."""
+    if name not in _WHOLE and (name not in _METADATA or "." in path):
+        return ()
+    accesses = []
     for operator, value in conditions.items():
-        if operator not in NEEDING_A_LISTED_VALUE:
-            continue
-        listed = [index_key(item) for item in (value if type(value) is list else [value])]
-        if name in _WHOLE:
-            alternatives.append(frozenset((_WHOLE[name], item) for item in listed))
-        elif name in _METADATA and "." not in path:
-            alternatives.append(frozenset((_METADATA[name], (path, item)) for item in listed))
-    return alternatives
+        if operator in NEEDING_A_LISTED_VALUE:
+            listed = [index_key(item) for item in (value if type(value) is list else [value])]
+            # Only texts share their key with nothing else.
+            exact = operator != "$not_differ" and len(conditions) == 1 and all(type(item) is str for item in listed)
+            keys = [(_WHOLE[name], item) if name in _WHOLE else (_METADATA[name], (path, item)) for item in listed]
+            accesses.append(Access(frozenset(keys), exact))
+    return tuple(accesses)

@@ -8,7 +8,7 @@ from typing import Any
 
 from streamproc.domain.facts import Facts
 from streamproc.domain.lines import Kind, Line, Reference
-from streamproc.domain.rules.conditions import Condition, Holds, Key
+from streamproc.domain.rules.conditions import Access, Condition, Holds
 from streamproc.domain.rules.references import read_references
 
 
@@ -48,8 +48,11 @@ def compile_quantifier(name: str, conditions: dict[str, Any], inside: Condition)
     of = read_references(conditions["$is"]) if "$is" in conditions else None
     within = read_references(conditions["$from"]) if "$from" in conditions else None
     holds = _QUANTIFIERS[name](of, within, None if inside.is_always else inside.holds)
-    keys = () if name == "order.items.none" else _keys(of, within)
-    return Condition(holds, keys, 20 + inside.cost)
+    accesses: tuple[Access, ...] = ()
+    if name != "order.items.none":
+        alone = name == "order.items.any" and within is None and inside.is_always
+        accesses = (*_access(of, is_exact=alone), *_access(within, is_exact=False))
+    return Condition(holds, accesses, 20 + inside.cost)
 
 
 def compile_item(kind: Kind, conditions: dict[str, Any], inside: Condition) -> Condition:
@@ -61,7 +64,7 @@ def compile_item(kind: Kind, conditions: dict[str, Any], inside: Condition) -> C
         matching = [line for line in facts.lines if _is_of(line, of)]
         return bool(matching) and (satisfied is None or satisfied(LineScope(facts, matching)))
 
-    return Condition(holds, _keys(of), 20 + inside.cost)
+    return Condition(holds, _access(of, is_exact=inside.is_always), 20 + inside.cost)
 
 
 def per_line(test: Callable[[Line, Facts], bool], *, every: bool) -> Holds:
@@ -81,8 +84,11 @@ def _is_of(line: Line, wanted: frozenset[Reference] | None) -> bool:
     return wanted is None or not wanted.isdisjoint(line.references)
 
 
-def _keys(*wanted: frozenset[Reference] | None) -> tuple[frozenset[Key], ...]:
-    return tuple(frozenset(("order.items", reference) for reference in one) for one in wanted if one is not None)
+def _access(wanted: frozenset[Reference] | None, *, is_exact: bool) -> tuple[Access, ...]:
+    if wanted is None:
+        return ()
+    # Only texts share their key with nothing else.
+    return (Access(frozenset(wanted), is_exact and all(type(found) is str for _kind, found in wanted)),)
 
 
 _Wanted = frozenset[Reference] | None
