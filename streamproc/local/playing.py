@@ -51,7 +51,7 @@ class Player:
             await producer.stop()
 
     async def steadily(
-        self, records: Iterable[ShopRecord], rate: float, sending: Callable[[ShopRecord], object]
+        self, records: Iterable[ShopRecord], rate: float, sending: Callable[[ShopRecord], object] = lambda _: None
     ) -> None:
         """Send so many records a second, evenly; `sending` is told of each just before."""
         clock = asyncio.get_running_loop()

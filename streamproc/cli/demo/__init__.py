@@ -111,10 +111,10 @@ def _broker(display: Display, *, keep: bool) -> Iterator[str]:
     if not existing_broker():
         fetching = ", fetched first (43 MB, this once)" if has_to_fetch() else ""
         display.say(f"==> starting a Kafka broker on this machine{fetching}")
-    if keep:
-        found, _ = state.up(state.default_folder())
-        yield found.bootstrap
-        return
+        if keep:
+            found, _ = state.up(state.default_folder())
+            yield found.bootstrap
+            return
     with local_or_existing_kafka() as bootstrap:
         yield bootstrap
 
@@ -139,7 +139,7 @@ def _show(display: Display, options: DemoOptions, result: DemoResult, seconds: f
     figures = result.figures
     if figures.latency_p50 is not None and figures.latency_p99 is not None:
         display.say(
-            f"latency, from sending an event to reading its job, at {options.rate:,.0f} events/s: "
+            f"latency, from sending an event to reading its job, at {options.rate:,.0f} events/s, warmed up: "
             f"p50 {figures.latency_p50 * 1000:.0f} ms, p99 {figures.latency_p99 * 1000:.0f} ms"
         )
     display.say(

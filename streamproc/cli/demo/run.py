@@ -26,7 +26,7 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
 
 PARTITIONS = 8
-STEADY_SECONDS = 5
+STEADY_SECONDS = 6
 _VERDICT_LIMIT_SECONDS = 60
 
 
@@ -42,6 +42,11 @@ class DemoOptions:
     def steady(self) -> int:
         """How many events the steady part has: some seconds' worth, at most half of all."""
         return min(self.events // 2, int(self.rate * STEADY_SECONDS))
+
+    @property
+    def warm_up(self) -> int:
+        """How many of the steady events pass before latency is measured: everything has just been started."""
+        return self.steady // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,8 @@ async def _play_events(
     async with _watched(kafka, arrivals):
         display.say(f"==> {options.steady:,} events at {options.rate:,.0f} a second")
         async with display.live(_Headline(arrivals)):
-            await player.steadily(islice(stream, options.steady), options.rate, arrivals.expect)
+            await player.steadily(islice(stream, options.warm_up), options.rate)
+            await player.steadily(islice(stream, options.steady - options.warm_up), options.rate, arrivals.expect)
             await all_committed(kafka, app_id, Topic.CUSTOMER_EVENTS)
             await arrivals.caught_up()
         latencies = arrivals.percentile(0.5), arrivals.percentile(0.99)
