@@ -31,7 +31,7 @@ def job_id(cause_id: str, customer_id: str, distribution_id: str, channel: str, 
     return "job_" + blake2b(texts.encode(), digest_size=_ID_BYTES).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cause:
     """What set jobs off: its id, its JSON, and its time as it was written there."""
 
