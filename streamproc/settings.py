@@ -28,9 +28,11 @@ class Settings(BaseSettings):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how to talk to the brokers"
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    sasl_username: str = ""
-    sasl_password: str = Field("", repr=False)
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="how to prove who this is"
+    )
+    sasl_username: str = Field("", description="who this is")
+    sasl_password: str = Field("", description="its password", repr=False)
     ssl_cafile: str = Field("", description="certificates to trust; the system's when empty")
 
     time_zone: str = Field("UTC", description="the project's zone: days, midnights, days of the week")
@@ -54,10 +56,12 @@ class Settings(BaseSettings):
         le=900,
     )
 
-    web_host: str = "127.0.0.1"
-    web_port: int = Field(6066, description="/metrics, /healthz, /readyz", ge=1, le=65535)
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
+    web_host: str = Field("127.0.0.1", description="address of the worker's pages; 0.0.0.0 in a container")
+    web_port: int = Field(6066, description="port of /metrics, /healthz and /readyz", ge=1, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug also lets the libraries speak"
+    )
+    log_format: Literal["console", "json"] = Field("console", description="for people or for machines")
 
     @field_validator("time_zone")
     @classmethod

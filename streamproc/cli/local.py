@@ -39,7 +39,10 @@ def local() -> None:
 @local.command()
 @_options
 def up(*, folder: Path | None, as_json: bool) -> None:
-    """Start the broker unless it runs, and print its address."""
+    """Start the broker unless it runs, and print the variable that leads the other commands to it.
+
+    Example: eval "$(streamproc local up)"
+    """
     try:
         if not existing_broker() and has_to_fetch():
             click.echo("==> fetching Kafka (43 MB, this once)", err=True)
@@ -50,7 +53,8 @@ def up(*, folder: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps({**asdict(found), "started": started}))
         return
-    click.echo(f"{'started' if started else 'running'}: {_told(found)}")
+    # To standard error, so that a shell can evaluate what is on standard output.
+    click.echo(f"{'started' if started else 'running'}: {_told(found)}", err=True)
     click.echo(f"export STREAMPROC_KAFKA={found.bootstrap}")
 
 
