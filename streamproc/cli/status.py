@@ -18,6 +18,7 @@ from streamproc.topics import Topic
 
 _TOPICS = (Topic.DISTRIBUTION_STATUS, Topic.DEFINITIONS)
 _STATE_STYLES = {"live": "green", "blocked": "red", "paused": "yellow", "draft": "dim"}
+_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
 _OF_DISTRIBUTIONS = b"distributions/"
 
 
@@ -70,7 +71,7 @@ def status(*, kafka: Kafka, identity: str | None, as_json: bool, watch: bool) ->
     if as_json:
         _print_lines(rows)
     elif rows or identity is None:
-        Console().print(_table(rows))
+        Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(_table(rows))
     if identity is not None and not rows:
         click.echo(f"Error: no distribution {identity}", err=True)
         sys.exit(1)
@@ -111,6 +112,9 @@ def _print_lines(rows: Iterable[dict[str, Any]]) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table("distribution", "name", "version", "state", "problem", box=None, pad_edge=False)
+    # An id that is cut cannot be copied.
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = max((len(row["distribution_id"]) for row in rows), default=0)
     for row in rows:
         state = str(row.get("state"))
         style = _STATE_STYLES.get(state, "")

@@ -12,7 +12,7 @@ from rich.text import Text
 
 _TERMINAL_SECONDS = 0.25
 _PLAIN_SECONDS = 1.0
-_BAR_CELLS = 24
+_BAR_CELLS = 8  # both tables have to fit beside each other into 80 columns
 
 Counts = Callable[[], tuple[str, Counter[str], Counter[str]]]
 
@@ -69,13 +69,14 @@ class Display:
 
 
 def _panel(headline: str, channels: Counter[str], distributions: Counter[str]) -> Group:
-    columns = Table.grid(padding=(0, 4))
+    columns = Table.grid(padding=(0, 3))
     columns.add_row(_bars("channel", channels), _bars("distribution", distributions))
     return Group(Text(headline, style="bold"), columns)
 
 
 def _bars(title: str, numbers: Counter[str]) -> Table:
     table = Table(title, "jobs", "", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
     table.columns[1].justify = "right"
     most = max(numbers.values(), default=1)
     for name, count in sorted(numbers.items(), key=lambda item: -item[1]):

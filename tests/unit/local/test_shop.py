@@ -10,7 +10,7 @@ from streamproc.local.recount import Recount
 from streamproc.local.shop import Shop, ShopOptions, ShopRecord
 from streamproc.local.shop.faults import FAULTS, MAX_EVENT_BYTES
 
-EVENTS = 20_000
+EVENTS = 8_000
 
 
 def some_events(count: int = EVENTS, **options: Any) -> list[ShopRecord]:
