@@ -73,11 +73,13 @@ def check_template(text: str, offered: set[str], path: str) -> list[Problem]:
 
 def check_text(text: str, offered: set[str], path: str) -> list[Problem]:
     """Check a plain text with placeholders: every path begins with an offered name."""
-    names = {found.split(".", 1)[0]: found for found in reversed(_PLACEHOLDER.findall(text))}
+    first: dict[str, str] = {}
+    for found in _PLACEHOLDER.findall(text):
+        first.setdefault(found.split(".", 1)[0], found)
     told = f"this trigger and action offer: {', '.join(sorted(offered))}"
     problems = [
         Problem(path, _CODE, f"{{{{{found}}}}} is not offered; {told}")
-        for name, found in reversed(names.items())
+        for name, found in first.items()
         if name not in offered
     ]
     if "{{" in _PLACEHOLDER.sub("", text):

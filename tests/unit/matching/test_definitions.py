@@ -1,0 +1,183 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from streamproc.domain.events import Event
+from streamproc.domain.facts import Facts
+from streamproc.domain.jobs import Cause, Message, Occurrence
+from streamproc.matching.definitions import Definitions
+
+NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
+GOLD = {"rules": {"1": {"name": "customer.metadata", "property": "plan", "conditions": {"$is": ["gold"]}}}}
+NEVER = {"rules": {"1": {"name": "order.items.count", "conditions": {"$more_than": [1000]}}}}
+
+
+class World:
+    """Definitions fed record by record."""
+
+    def __init__(self) -> None:
+        self.definitions = Definitions(UTC)
+        self.version = 0
+
+    def put(self, kind: str, object_id: str, record: dict[str, Any] | None) -> None:
+        self.version += 1
+        value = {"kind": kind, "id": object_id, "version": self.version, "object": record}
+        self.definitions.apply(f"{kind}/{object_id}".encode(), None if record is None else orjson.dumps(value))
+
+    def distribution(self, object_id: str, event: str, status: str = "live", **more: Any) -> None:
+        action = more.pop("action", {"type": "message"})
+        record = {
+            "id": object_id,
+            "name": object_id,
+            "status": status,
+            "kind": "automatic",
+            "action": action,
+            "trigger": {"event": event, **more},
+            "channels": [{"type": "webhook", "url": "x", "event_name": "x"}],
+        }
+        self.put("distributions", object_id, record)
+
+    def facts(self, event: str, data: dict[str, Any] | None = None, plan: str = "gold") -> Facts:
+        body = {"created_at": "2026-11-24T10:00:00Z"}
+        return Facts(Event("e", event, NOW, "c", body, data or {}, {}), {"metadata": {"plan": plan}}, ["seg_1"])
+
+    def match(self, event: str, data: dict[str, Any] | None = None, plan: str = "gold") -> list[str]:
+        return [found.id for found in self.definitions.match(self.facts(event, data, plan))]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_matches_come_out_by_id_whatever_the_order_of_arrival(world: World) -> None:
+    world.put("validation-rules", "val_1", GOLD)
+    for number in (3, 1, 2):
+        world.distribution(
+            f"dist_{number}", "customer.order.paid", **({"validation_rule_id": "val_1"} if number % 2 else {})
+        )
+    assert world.match("customer.order.paid") == ["dist_1", "dist_2", "dist_3"]
+    assert world.match("customer.order.paid", plan="silver") == ["dist_2"]
+    assert world.match("customer.order.created") == []
+
+
+@pytest.mark.parametrize("event", ["customer.created", "customer.order.fulfilled"])
+def test_events_that_only_feed_the_state_start_nothing(world: World, event: str) -> None:
+    assert world.match(event) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "trigger", "data", "other"),
+    [
+        ("customer.segment.entered", {"segment_id": "s"}, {"segment": {"id": "s"}}, {"segment": {"id": "t"}}),
+        ("customer.segment.left", {"segment_id": "s"}, {"segment": {"id": "s"}}, {"segment": None}),
+        ("customer.referred", {"campaign_id": "c"}, {"campaign": {"id": "c"}}, {"campaign": {"id": ["c"]}}),
+        ("customer.rewarded", {"campaign_id": "c"}, {"campaign": {"id": "c"}}, {}),
+        (
+            "customer.custom_event",
+            {"custom_event": "visit"},
+            {"event_schema": {"name": "visit"}, "event": {"type": "x"}},
+            {"event_schema": {"name": "x"}, "event": {"type": "visit"}},
+        ),
+        ("customer.custom_event", {"custom_event": "visit"}, {"event": {"type": "visit"}}, {"event": {}}),
+        (
+            "customer.loyalty.tier.upgraded",
+            {"campaign_id": "c", "loyalty_tier_id": "t"},
+            {"campaign": {"id": "c"}, "loyalty_tier_from": {"id": "x"}, "loyalty_tier_to": {"id": "t"}},
+            {"campaign": {"id": "c"}, "loyalty_tier_from": {"id": "t"}, "loyalty_tier_to": {"id": "x"}},
+        ),
+        (
+            "customer.rewarded.loyalty_points",
+            {"campaign_id": "c", "loyalty_tier_id": "t"},
+            {"campaign": {"id": "c"}, "loyalty_tier": {"id": "t"}},
+            {"campaign": {"id": "c"}},
+        ),
+    ],
+)
+def test_selectors_read_the_objects_of_the_event(
+    world: World, event: str, trigger: dict[str, Any], data: dict[str, Any], other: dict[str, Any]
+) -> None:
+    world.put("segments", "s", {"id": "s", "type": "external"})
+    world.put("campaigns", "c", {"id": "c", "loyalty_tiers": [{"id": "t"}]})
+    world.distribution("dist_1", event, **trigger)
+    assert (world.match(event, data), world.match(event, other)) == (["dist_1"], [])
+
+
+def test_a_trigger_without_a_tier_takes_all_tiers_beside_those_with_one(world: World) -> None:
+    world.put("campaigns", "c", {"id": "c", "loyalty_tiers": [{"id": "t"}]})
+    world.distribution("dist_2", "customer.loyalty.tier.joined", campaign_id="c")
+    world.distribution("dist_1", "customer.loyalty.tier.joined", campaign_id="c", loyalty_tier_id="t")
+    both = {"campaign": {"id": "c"}, "loyalty_tier": {"id": "t"}}
+    assert world.match("customer.loyalty.tier.joined", both) == ["dist_1", "dist_2"]
+
+
+@pytest.mark.parametrize("status", ["draft", "paused"])
+def test_drafts_and_paused_ones_start_nothing(world: World, status: str) -> None:
+    world.distribution("dist_1", "customer.order.paid")
+    world.distribution("dist_1", "customer.order.paid", status)
+    assert world.match("customer.order.paid") == []
+
+
+def test_a_missing_rule_blocks_and_its_arrival_starts(world: World) -> None:
+    world.distribution("dist_1", "customer.order.paid", validation_rule_id="val_1")
+    before = world.match("customer.order.paid")
+    world.put("validation-rules", "val_1", GOLD)
+    there = world.match("customer.order.paid")
+    world.put("validation-rules", "val_1", NEVER)
+    changed = world.match("customer.order.paid")
+    world.put("validation-rules", "val_1", None)
+    assert (before, there, changed, world.match("customer.order.paid")) == ([], ["dist_1"], [], [])
+
+
+def test_a_segment_that_goes_blocks_all_that_name_it_also_through_a_rule(world: World) -> None:
+    world.put("segments", "seg_1", {"id": "seg_1", "type": "external"})
+    named = {"rules": {"1": {"name": "customer.segment", "conditions": {"$is": ["seg_1"]}}}}
+    world.put("validation-rules", "val_1", named)
+    world.distribution("dist_1", "customer.order.paid", validation_rule_id="val_1")
+    world.distribution("dist_2", "customer.segment.left", segment_id="seg_1")
+    left = {"segment": {"id": "seg_1"}}
+    before = world.match("customer.order.paid") + world.match("customer.segment.left", left)
+    world.put("segments", "seg_1", None)
+    after = world.match("customer.order.paid") + world.match("customer.segment.left", left)
+    assert (before, after) == (["dist_1", "dist_2"], [])
+
+
+def test_jobs_carry_the_promotion_tier_of_the_campaign_in_force(world: World) -> None:
+    def tier_sent() -> Any:
+        jobs: list[tuple[str, Message]] = []
+        facts = world.facts("customer.order.paid", {"customer": {"id": "c"}})
+        for distribution in world.definitions.match(facts):
+            distribution.emit(Occurrence(facts, Cause.of_event(facts.event)), jobs, [])
+        return [orjson.loads(message[1])["action"]["promotion_tier"] for _channel, message in jobs]
+
+    world.distribution("dist_1", "customer.order.paid", action={"type": "promotion", "promotion_tier_id": "tier_1"})
+    sent = [tier_sent()]
+    for text in ("ten off", "twenty off"):
+        world.put("campaigns", "camp_1", {"id": "camp_1", "promotion_tiers": [{"id": "tier_1", "text": text}]})
+        sent.append(tier_sent())
+    assert sent == [[], [{"id": "tier_1", "text": "ten off"}], [{"id": "tier_1", "text": "twenty off"}]]
+
+
+def test_a_rule_without_an_access_key_is_counted_as_scanned(world: World) -> None:
+    world.put("validation-rules", "val_1", NEVER)
+    world.put("segments", "seg_1", {"id": "seg_1", "type": "external"})
+    world.distribution("dist_1", "customer.order.paid", validation_rule_id="val_1")
+    world.distribution("dist_2", "customer.order.paid", "draft")
+    assert world.definitions.counts() == {
+        "distributions": 2, "validation-rules": 1, "segments": 1, "campaigns": 0, "live": 1, "scanned": 1,
+    }  # fmt: skip
+    assert (world.definitions.segment_type("seg_1"), world.definitions.segment_type("seg_2")) == ("external", None)
+
+
+def test_the_index_is_empty_again_when_everything_has_gone(world: World) -> None:
+    world.put("validation-rules", "val_1", GOLD)
+    for number in range(3):
+        world.distribution(f"dist_{number}", "customer.order.paid", validation_rule_id="val_1")
+    for number in range(3):
+        world.put("distributions", f"dist_{number}", None)
+    world.put("validation-rules", "val_1", None)
+    definitions = world.definitions
+    assert [dict(buckets) for buckets in definitions._buckets.values() if buckets] == []
+    assert (definitions._live, definitions._users, definitions._conditions) == ({}, {}, {})
