@@ -10,14 +10,13 @@ from typing import Any
 
 import orjson
 
+from streamproc.domain.depth import MAX_DEPTH, is_too_deep
 from streamproc.domain.events import read_json
 from streamproc.domain.outcomes import Parked
 from streamproc.errors import FatalError
 
 #: Written into every state, so that a later shape can tell what it reads.
 STATE_VERSION = 1
-#: Lists and objects inside a profile may stand this deep; beyond it no JSON encoder could be relied on.
-MAX_DEPTH = 100
 TOO_DEEP = f"the customer is nested deeper than {MAX_DEPTH} levels"
 
 Profile = dict[str, Any]
@@ -27,7 +26,6 @@ _COUNTED_HERE = frozenset({"summary", "loyalty", "referrals"})
 _MERGED_BY_KEY = ("metadata", "address")
 # Fields from which on encoding the whole is quicker than looking at each; below it the loop is.
 _WORTH_ENCODING = 8
-_CONTAINERS = frozenset({dict, list})
 
 
 @dataclass(slots=True)  # not frozen, because that would double what it costs to make one; nothing ever sets a field
@@ -99,21 +97,6 @@ def merge_profile(profile: Profile, customer: dict[str, Any]) -> Profile:
             merged = profile.copy()
         merged[key] = after
     return merged
-
-
-def is_too_deep(profile: Profile) -> bool:
-    """Tell whether something in the profile stands deeper than `MAX_DEPTH`."""
-    level = [value for value in profile.values() if type(value) in _CONTAINERS]
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if type(outer) is dict else outer)
-            if type(inner) in _CONTAINERS
-        ]
-        if not level:
-            return False
-    return True
 
 
 def join_segment(memberships: list[str], segment_id: str) -> list[str]:

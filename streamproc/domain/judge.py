@@ -15,6 +15,7 @@ import orjson
 from streamproc.domain.campaigns import Campaign, check_campaign
 from streamproc.domain.channels import check_repeated_headers
 from streamproc.domain.configuration import Configuration
+from streamproc.domain.depth import MAX_DEPTH, is_too_deep
 from streamproc.domain.distributions import Distribution, check_distribution
 from streamproc.domain.form import ID_LENGTH, Form, check_form, shown
 from streamproc.domain.problems import Problem
@@ -120,6 +121,8 @@ def _decode(value: bytes | None) -> tuple[dict[str, Any] | None, list[Problem]]:
         return None, [Problem("$", "schema", f"not JSON: {error}")]
     if not isinstance(record, dict):
         return None, check_form(Form, record)
+    if is_too_deep(record):
+        return None, [Problem("$", "schema", f"nested deeper than {MAX_DEPTH} levels")]
     return record, []
 
 

@@ -12,13 +12,13 @@ from streamproc.domain.catalogue import FEED_ONLY_EVENTS
 from streamproc.domain.customers import (
     TOO_DEEP,
     CustomerState,
-    is_too_deep,
     join_segment,
     leave_segment,
     merge_profile,
     read_customer,
     replace_profile,
 )
+from streamproc.domain.depth import is_too_deep
 from streamproc.domain.events import (
     CUSTOMER_DELETED,
     PUBLICATION_SUCCEEDED,

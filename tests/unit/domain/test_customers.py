@@ -6,16 +6,15 @@ import orjson
 import pytest
 
 from streamproc.domain.customers import (
-    MAX_DEPTH,
     CustomerState,
     decode_customer,
     encode_customer,
-    is_too_deep,
     join_segment,
     leave_segment,
     merge_profile,
     replace_profile,
 )
+from streamproc.domain.depth import MAX_DEPTH, is_too_deep
 from streamproc.errors import FatalError
 
 

@@ -220,3 +220,17 @@ def test_a_record_of_the_greatest_size_is_judged_soon(record: dict[str, object])
     started = perf_counter()
     assert judge("distributions", None, value, 0, None, Configuration()).accepted
     assert perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("depth", [101, 300, 1021])
+def test_a_record_that_nobody_could_write_again_is_refused(depth: int) -> None:
+    value = orjson.dumps(distribution())[:-1] + b',"note":' + b"[" * depth + b"]" * depth + b"}"
+    verdict = judge("distributions", b"distr_1", value, 0, None, Configuration())
+    assert [(problem.path, problem.code) for problem in verdict.errors] == [("$", "schema")]
+
+
+def test_a_record_as_deep_as_is_allowed_is_accepted_and_can_be_written_inside_another() -> None:
+    value = orjson.dumps(distribution())[:-1] + b',"note":' + b"[" * 100 + b"]" * 100 + b"}"
+    verdict = judge("distributions", b"distr_1", value, 0, None, Configuration())
+    assert verdict.accepted
+    assert orjson.loads(orjson.dumps({"object": {"inside": verdict.record}}))
