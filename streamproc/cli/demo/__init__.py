@@ -21,15 +21,16 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from streamproc.cli.connection import silence_client
+from streamproc.cli.connection import kafka_of, silence_client
 from streamproc.cli.demo.display import Display
 from streamproc.cli.demo.run import DemoOptions, DemoResult, run_demo
-from streamproc.errors import LocalBrokerError, StreamprocError
+from streamproc.errors import LocalBrokerError, SettingsError, StreamprocError
 from streamproc.local import state
 from streamproc.local.jars import has_to_fetch
 from streamproc.local.kafka import existing_broker
 from streamproc.local.kafka import kafka as local_or_existing_kafka
 from streamproc.runtime.kafka import Kafka
+from streamproc.settings import load_settings
 
 
 @click.command()
@@ -49,7 +50,7 @@ def demo(*, events: int, rate: float, seed: int, keep: bool, as_json: bool) -> N
     and plays events: first at a steady rate, to measure latency, then as fast as they go. At the end everything that
     came out is compared with a separate count of what had to. Nothing is left running, and no topics, but with --keep.
 
-    Exit status: 0 when all is as it has to be; 1 when not; 2 when there is no broker.
+    Exit status: 0 when all is as it has to be; 1 when not; 2 when there is no broker or a setting is wrong.
     """
     silence_client()
     display = Display(Console(), silent=as_json)
@@ -58,7 +59,7 @@ def demo(*, events: int, rate: float, seed: int, keep: bool, as_json: bool) -> N
     try:
         with _terminated_as_interrupted(), _broker(display, keep=keep) as bootstrap, _log(keep=keep) as log:
             result = asyncio.run(_play(bootstrap, options, display, log, keep=keep))
-    except LocalBrokerError as error:
+    except (LocalBrokerError, SettingsError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except (StreamprocError, KafkaError) as error:
@@ -76,7 +77,7 @@ def demo(*, events: int, rate: float, seed: int, keep: bool, as_json: bool) -> N
 
 async def _play(bootstrap: str, options: DemoOptions, display: Display, log: Path, *, keep: bool) -> DemoResult:
     name = f"demo-{uuid.uuid4().hex[:8]}"
-    kafka = Kafka(bootstrap, f"{name}.")
+    kafka = kafka_of(load_settings({"kafka": bootstrap, "prefix": f"{name}."}))
     try:
         return await run_demo(kafka, name, options, display, log)
     finally:
