@@ -26,11 +26,14 @@ from streamproc.cli.demo.display import Display
 from streamproc.cli.demo.run import DemoOptions, DemoResult, run_demo
 from streamproc.errors import LocalBrokerError, SettingsError, StreamprocError
 from streamproc.local import state
+from streamproc.local.addresses import broker_answers
 from streamproc.local.jars import has_to_fetch
 from streamproc.local.kafka import existing_broker
 from streamproc.local.kafka import kafka as local_or_existing_kafka
 from streamproc.runtime.kafka import Kafka
 from streamproc.settings import load_settings
+
+_ANSWER_LIMIT_SECONDS = 5.0
 
 
 @click.command()
@@ -109,7 +112,12 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 @contextmanager
 def _broker(display: Display, *, keep: bool) -> Iterator[str]:
-    if not existing_broker():
+    if named := existing_broker():
+        if not broker_answers(named, _ANSWER_LIMIT_SECONDS):
+            raise LocalBrokerError(
+                f"no broker answers at {named}, which STREAMPROC_KAFKA names; unset it to start one here"
+            )
+    else:
         fetching = ", fetched first (43 MB, this once)" if has_to_fetch() else ""
         display.say(f"==> starting a Kafka broker on this machine{fetching}")
         if keep:
