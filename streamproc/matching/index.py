@@ -33,17 +33,17 @@ _by_id = attrgetter("id")
 class Group(Generic[M]):
     """The distributions of one bucket that share one rule, so that it is decided once.
 
-    `holds` is what is left to decide when the group is met, None for nothing. `ready` are the members that are not
-    blocked, by id, as of the generation `checked`.
+    `left` must all hold when the group is met. `ready` are the members that are not blocked, by id, as of the
+    generation `checked`.
     """
 
-    __slots__ = ("checked", "filed", "holds", "members", "ready")
+    __slots__ = ("checked", "filed", "left", "members", "ready")
 
     def __init__(self) -> None:
         self.members: list[M] = []
         self.ready: list[M] = []
         self.checked = -1
-        self.holds: Holds | None = None
+        self.left: tuple[Holds, ...] = ()
         self.filed: tuple[Key, ...] | None = None
 
     def add(self, member: M) -> None:
@@ -66,8 +66,8 @@ class Bucket(Generic[M]):
         self._plain: Group[M] = Group()  # those without a rule
         self._groups: dict[str, Group[M]] = {}
         self._scanned: list[Group[M]] = []
-        self._tables: dict[Source, dict[Hashable, list[Group[M]]]] = {}
-        self._probes: list[tuple[Callable[[Facts], Iterable[Any]], dict[Hashable, list[Group[M]]]]] = []
+        self._tables: dict[Source, dict[Hashable, tuple[Group[M], ...]]] = {}
+        self._probes: list[tuple[Callable[[Facts], Iterable[Any]], dict[Hashable, tuple[Group[M], ...]]]] = []
 
     def __bool__(self) -> bool:
         return bool(self._plain.members or self._groups)
@@ -96,7 +96,10 @@ class Bucket(Generic[M]):
                 met += [group for key in _spread(read(facts)) for group in table.get(key, ())]
         found: list[M] = []
         for group in met + self._scanned if self._scanned else met:
-            if group.holds is None or group.holds(facts):
+            for holds in group.left:
+                if not holds(facts):
+                    break
+            else:
                 if group.checked != generation:
                     refresh(group)
                 found += group.ready
@@ -137,14 +140,14 @@ class Bucket(Generic[M]):
         if condition is None or condition.is_never:
             return
         if not condition.accesses:
-            group.filed, group.holds = (), condition.holds
+            group.filed, group.left = (), _parts(condition)
             self._scanned.append(group)
             return
         access = min(condition.accesses, key=self._crowd)
-        left = condition.beyond(access)
-        group.filed, group.holds = tuple(access.keys), None if left.is_always else left.holds
+        group.filed, group.left = tuple(access.keys), _parts(condition.beyond(access))
         for source, key in group.filed:
-            self._table(source).setdefault(key, []).append(group)
+            table = self._table(source)
+            table[key] = (*table.get(key, ()), group)
 
     def _crowd(self, access: Access) -> int:
         """Count the rules that one would meet under the keys of an access."""
@@ -156,15 +159,17 @@ class Bucket(Generic[M]):
             self._scanned.remove(group)
         for source, key in group.filed or ():
             table = self._tables[source]
-            table[key].remove(group)
-            if not table[key]:
+            others = tuple(other for other in table[key] if other is not group)
+            if others:
+                table[key] = others
+            else:
                 del table[key]
             if not table:
                 del self._tables[source]
                 self._list_probes()
         group.filed = None
 
-    def _table(self, source: Source) -> dict[Hashable, list[Group[M]]]:
+    def _table(self, source: Source) -> dict[Hashable, tuple[Group[M], ...]]:
         if source not in self._tables:
             self._tables[source] = {}
             self._list_probes()
@@ -177,6 +182,13 @@ class Bucket(Generic[M]):
 def carried_keys(facts: Facts) -> set[Key]:
     """Return every key that an event carries; looking up is faster, and finds the same."""
     return {(source, key) for source, read in _READERS.items() for key in _spread(read(facts))}
+
+
+def _parts(condition: Condition) -> tuple[Holds, ...]:
+    """Return what must all hold. A tuple of functions is nearer in memory than a function that calls them."""
+    if condition.is_always:
+        return ()
+    return tuple(part.holds for part in condition.parts) or (condition.holds,)
 
 
 def _spread(carried: Iterable[Any]) -> Iterator[Hashable]:

@@ -1,6 +1,7 @@
 """From a checked validation rule to one function of `Facts`, with the keys that an index may be built on."""
 
 from datetime import tzinfo
+from sys import intern
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -62,7 +63,8 @@ class RuleCompiler:
         elif name.inside is not None:
             own = compile_item("product" if name.inside == "product" else "sku", conditions, inside)
         else:
-            own = self._leaf(name.name, node.get("property") or "", conditions)
+            # One text for all rules that read the same property: that one is always near in memory.
+            own = self._leaf(name.name, intern(node.get("property") or ""), conditions)
         if place != "anywhere" and name.place == "anywhere" and not own.is_always:
             own = _around(own)
         return own if name.inside is not None else both((own, inside))
@@ -77,7 +79,9 @@ class RuleCompiler:
             tests = [build_test(operator, value, "rule", self._zone) for operator, value in conditions.items()]
             holds = build_leaf(name, path, tests)
             self._leaves[signature] = holds
-        return Condition(holds, _accesses(name, path, conditions), _COST_OF_LINES if lines else 1)
+        accesses = _accesses(name, path, conditions)
+        # What wants a listed value holds seldom, so it decides first.
+        return Condition(holds, accesses, _COST_OF_LINES if lines else 1 if accesses else 2)
 
 
 def _around(condition: Condition) -> Condition:

@@ -13,6 +13,9 @@ from streamproc.domain.rules.values import Test
 
 Leaf = Callable[[str, Test], Holds]
 
+# Where events come often and rules are many, what a function needs stands in defaults and not in a closure: that is
+# nearer in memory, where with ten thousand rules most of the time goes.
+
 
 def build_leaf(name: str, path: str, tests: Sequence[Test]) -> Holds:
     """Return the function that tests the subject of this name; `path` is the rule's property, else empty.
@@ -33,25 +36,43 @@ def _customer_metadata(path: str, test: Test) -> Holds:
     if "." in path:
         read = compile_path(path)
         return lambda facts: test(read(facts.customer_metadata), facts.now)
-    return lambda facts: test(facts.customer_metadata.get(path), facts.now)
+
+    def holds(facts: Facts, path: str = path, test: Test = test) -> bool:
+        return test(facts.customer_metadata.get(path), facts.now)
+
+    return holds
 
 
 def _order_metadata(path: str, test: Test) -> Holds:
     if "." in path:
         read = compile_path(path)
         return lambda facts: test(read(facts.order_metadata), facts.now)
-    return lambda facts: test(facts.order_metadata.get(path), facts.now)
+
+    def holds(facts: Facts, path: str = path, test: Test = test) -> bool:
+        return test(facts.order_metadata.get(path), facts.now)
+
+    return holds
 
 
 def _custom_event_metadata(path: str, test: Test) -> Holds:
     if "." in path:
         read = compile_path(path)
         return lambda facts: test(read(facts.custom_event_metadata), facts.now)
-    return lambda facts: test(facts.custom_event_metadata.get(path), facts.now)
+
+    def holds(facts: Facts, path: str = path, test: Test = test) -> bool:
+        return test(facts.custom_event_metadata.get(path), facts.now)
+
+    return holds
 
 
 def _order_field(field: str) -> Leaf:
-    return lambda _path, test: lambda facts: test(facts.order.get(field), facts.now)
+    def build(_path: str, test: Test) -> Holds:
+        def holds(facts: Facts, test: Test = test) -> bool:
+            return test(facts.order.get(field), facts.now)
+
+        return holds
+
+    return build
 
 
 def _line_field(field: str) -> Leaf:

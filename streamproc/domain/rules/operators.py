@@ -69,7 +69,13 @@ def _comparison(compare: Callable[[Any, Any], bool], days: Callable[[Operand], T
         if isinstance(limit, datetime):
             return times.instant_test(operand.zone, lambda subject, _now: compare(subject, limit))
 
-        def test(subject: Any, _now: datetime) -> bool:
+        # Defaults instead of a closure, as in `leaves`.
+        def test(
+            subject: Any,
+            _now: datetime,
+            compare: Callable[[Any, Any], bool] = compare,
+            limit: float = limit,
+        ) -> bool:
             return type(subject) in _NUMBERS and compare(subject, limit)
 
         if operand.mode == "rule" or days is None or limit < 0:
