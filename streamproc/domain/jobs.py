@@ -57,7 +57,6 @@ class Occurrence:
         "_payload",
         "cause",
         "cause_header",
-        "created_at",
         "facts",
         "key",
         "silenced",
@@ -69,7 +68,6 @@ class Occurrence:
         self.facts = facts
         self.cause = cause
         self.cause_header = ("cause-id", cause.id.encode())
-        self.created_at = orjson.dumps(cause.created_at)
         self.key = customer_id.encode()
         #: Channels that the customer has unsubscribed from; true means all of them.
         self.silenced: object = None if profile is None else profile.get("unsubscribed")
@@ -125,7 +123,7 @@ class Occurrence:
         return b'"customer":%b,"cause":%b,"created_at":%b}' % (
             orjson.dumps(customer),
             self.cause.body,
-            self.created_at,
+            orjson.dumps(self.cause.created_at),
         )
 
 
@@ -254,7 +252,7 @@ def _compile_webhook(
         return b'"payload":{"id":"%b",%b,"created_at":%b,"data":%b,"event":%b},' % (
             own_id,
             fixed,
-            occurrence.created_at,
+            orjson.dumps(occurrence.cause.created_at),
             data(occurrence),
             occurrence.cause.body,
         )
