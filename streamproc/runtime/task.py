@@ -110,6 +110,8 @@ class Task:
         self._waiting = WaitingSlices(limit=2 * options.chunk_records)
         self._assigned = asyncio.Event()
         self._assigned.set()
+        #: Counts what the group has said, so that a seek from before its last word is not taken for one after it.
+        self._assignments = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -150,7 +152,14 @@ class Task:
             log.warning("chunk_not_finished_in_time", task=self.name, seconds=SUSPEND_SECONDS)
 
     def resume(self) -> None:
-        """Go on where the task was: its partitions have come back to this worker."""
+        """Go on where the task was: its partitions have come back to this worker.
+
+        Each assignment leaves the consumer at a position of its own choice, so the task seeks also if it runs.
+        """
+        self._assignments += 1
+        if self.state is TaskState.RUNNING:
+            self._become(TaskState.SUSPENDED)
+            self._waiting.drop()
         self._assigned.set()
 
     async def close(self) -> None:
@@ -186,13 +195,14 @@ class Task:
         """Move the consumer to where this task stands and let its partitions through."""
         while True:
             await self._assigned.wait()
+            assignment = self._assignments
             try:
                 await self._group.seek(self.positions)
             except IllegalStateError:
                 # The next rebalance has already begun; it ends in a resume, or in this task being closed.
                 await asyncio.sleep(SEEK_AGAIN_SECONDS)
                 continue
-            if self._assigned.is_set():
+            if self._assigned.is_set() and assignment == self._assignments:
                 self._become(TaskState.RUNNING)
                 return
 

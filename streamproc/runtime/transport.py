@@ -12,6 +12,7 @@ Faust keeps group membership, assignment and life cycle. What changes, and why:
 Everything that leans on the inside of faust-streaming 0.15.3 is in this file.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol, cast
 
@@ -22,10 +23,13 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 from mode.utils.futures import notify
 
+from streamproc.runtime.slices import fetch_slices
+
 FETCH_MAX_WAIT_MILLISECONDS = 100
 # Upper bound of the delay for a partition that is let through while a fetch for the others is waiting.
 WAIT_SECONDS_WHILE_SOME_ARE_HELD_BACK = 0.01
-WAIT_SECONDS = 1.0
+# Upper bound of what a rebalance waits for the fetch in hand.
+WAIT_SECONDS = 0.25
 
 
 class SeekableConsumer(Protocol):
@@ -61,6 +65,11 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
 
+    async def on_start(self) -> None:
+        """Start the consumer, and have it return slices."""
+        await super().on_start()
+        fetch_slices(self._ensure_consumer())
+
     async def seek_all(self, positions: Mapping[TP, int | None]) -> None:
         """Move to the given offsets, or to the beginning where there is none; runs in this thread's own loop."""
         await self.call_thread(self._seek_all, positions)
@@ -84,6 +93,10 @@ class ChunkConsumer(driver.Consumer):
     #: Set by `ChunkTransport` before anything is consumed.
     flow: Flow
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._fetching = asyncio.Lock()
+
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -98,9 +111,10 @@ class ChunkConsumer(driver.Consumer):
             return
         wait = WAIT_SECONDS if len(wanted) == len(assigned) else WAIT_SECONDS_WHILE_SOME_ARE_HELD_BACK
         generation = self.app.consumer_generation_id
-        fetched = await self._getmany(active_partitions=wanted, timeout=wait)
+        async with self._fetching:
+            fetched = await self._getmany(active_partitions=wanted, timeout=wait)
         for tp, records in (fetched or {}).items():
-            # What is dropped here is fetched again: tasks seek after every rebalance.
+            # What is dropped here is fetched again: it was fetched before the tasks seek (`perform_seek`).
             if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
                 return
             yield tp, _slice_message(tp, records, generation)
@@ -127,7 +141,15 @@ class ChunkConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
-        """Tell the tasks what is assigned; each seeks when its fence, offsets and stores are there."""
+        """Tell the tasks what is assigned; each seeks when its fence, offsets and stores are there.
+
+        Not while a fetch from before the rebalance is still waiting: it would take the first records behind a task's
+        seek, to be dropped as those of an old generation, and nobody would fetch them again.
+        """
+        rebalances = self.app.rebalancing_count
+        async with self._fetching:
+            if rebalances != self.app.rebalancing_count:
+                return  # the next one has begun, and ends here again
         assignment = frozenset(self.assignment())
         for tp in assignment:
             # Faust drops what lies before the offset it has read; ours decide that themselves (Task.accept).

@@ -1,0 +1,66 @@
+"""Fetched batches to slices: a whole record batch at a time instead of record by record.
+
+aiokafka turns each record into an object of its own in a generator, which costs as much as decoding it. The records of
+its compiled parser have all that a processor reads (offset, timestamp, key, value, headers), so a slice is simply the
+batches' records one after the other. What is visible is decided batch by batch, exactly as in
+`aiokafka.consumer.fetcher.PartitionRecords`.
+"""
+
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException
+from aiokafka.structs import TopicPartition
+
+
+def fetch_slices(consumer: AIOKafkaConsumer) -> None:
+    """Make a started consumer, of which the isolation level is `read_committed`, return slices."""
+    consumer._fetcher._records = _SliceResults()  # noqa: SLF001  (there is no public way)
+
+
+class _SliceResults(dict[TopicPartition, Any]):
+    """What the fetcher has brought, by partition; each result is told to give slices as it is put here."""
+
+    def __setitem__(self, tp: TopicPartition, result: Any) -> None:
+        if type(result) is FetchResult:
+            result.getall = partial(_take_all, result)
+        super().__setitem__(tp, result)
+
+
+def _take_all(result: FetchResult, max_records: int | None = None) -> list[Any]:  # noqa: ARG001  (bytes are the limit)
+    """Return all visible records of a fetch; nothing if the consumer has been moved since."""
+    if not result.check_assignment(result._topic_partition) or not result.has_more():  # noqa: SLF001
+        return []
+    source: PartitionRecords = result._partition_records  # noqa: SLF001
+    found: list[Any] = []
+    while source._records.has_next():  # noqa: SLF001
+        _take_batch(source, source._records.next_batch(), found)  # noqa: SLF001
+    result._update_position()  # noqa: SLF001
+    result._partition_records = None  # noqa: SLF001
+    return found
+
+
+def _take_batch(source: PartitionRecords, batch: Any, found: list[Any]) -> None:
+    """Append the records of a batch, unless it is a control batch or of an aborted transaction."""
+    if not batch.validate_crc():
+        raise CorruptRecordException(f"Invalid CRC - {source._tp}")  # noqa: SLF001
+    if _is_visible(source, batch):
+        start = len(found)
+        found.extend(batch)
+        if len(found) > start and found[start].offset < source.next_fetch_offset:
+            # The batch begins before the position.
+            found[start:] = [record for record in found[start:] if record.offset >= source.next_fetch_offset]
+    # Not the offset after the last record: compaction may have removed records from the batch's end.
+    source.next_fetch_offset = batch.next_offset
+
+
+def _is_visible(source: PartitionRecords, batch: Any) -> bool:
+    if batch.producer_id is not None:
+        source._consume_aborted_up_to(batch.base_offset)  # noqa: SLF001
+        if batch.is_control_batch and source._contains_abort_marker(batch):  # noqa: SLF001
+            source._aborted_producers.discard(batch.producer_id)  # noqa: SLF001
+        if batch.is_transactional and batch.producer_id in source._aborted_producers:  # noqa: SLF001
+            return False
+    return not batch.is_control_batch
