@@ -1,9 +1,9 @@
 """Matching and job building, measured: `python -m tests.benchmarks.matching [--sizes 10,1000]`.
 
-Times are medians of interleaved rounds over distinct events, as multiples of `orjson.loads` of the same events in
-the same rounds. `match` is what building the facts and matching add to decoding, event by event, as in a worker.
-The mix is that of a shop: a third of the definitions listen to orders, the pools of segments,
-campaigns, products, values of metadata and custom events grow with their number, values are skewed.
+Times are of the processor, medians of interleaved rounds over distinct events. `match` is what building the facts and
+matching add to decoding, event by event as in a worker, also as a multiple of `orjson.loads` of the same events in
+the same rounds. The mix is that of a shop: a third of the definitions listen to orders; the pools of segments,
+campaigns, products, values of metadata and custom events grow with their number; values are skewed.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from random import Random
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import orjson
@@ -102,8 +102,13 @@ class Shop:
             data["campaign"] = {"id": self.one_of("campaign"), "name": "A campaign"}
             data["loyalty_tier_to"] = {"id": f"tier_{self.random.randrange(4)}"}
         event = {"id": f"evt_{number:032x}", "type": kind, "created_at": "2026-11-24T10:00:00.000Z", "data": data}
-        missing = 850 - len(orjson.dumps(event)) - 12
-        return orjson.dumps({**event, "group_id": "g" * max(0, missing)}), segments
+        # The product's customers carry sums that nobody here reads; they fill the event up to its usual size.
+        summary = data["customer"]["summary"] = {}
+        for field in range(40):
+            if len(orjson.dumps(event)) > 840:
+                break
+            summary[f"total_{field}"] = self.random.choice([self.random.randrange(10_000), "2026-11-01T08:30", None])
+        return orjson.dumps(event), segments
 
     def rule(self, family: str) -> dict[str, Any]:
         """Return rules of which the first asks for something special, as those do that many run side by side."""
@@ -235,9 +240,9 @@ def measure(size: int) -> str:
     gc.freeze()
     for _ in range(ROUNDS):
         for step, taken in zip(steps, times, strict=True):
-            started = perf_counter()
+            started = process_time()
             step()
-            taken.append((perf_counter() - started) / EVENTS * 1e6)
+            taken.append((process_time() - started) / EVENTS * 1e6)
     loads, decoded, with_facts, with_match, emitted = map(statistics.median, times)
     match, change = with_match - decoded, change_time(definitions, shop)
     return (
