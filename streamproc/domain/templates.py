@@ -20,9 +20,9 @@ Payload = Mapping[str, Any]
 _Piece = bytes | Callable[[Payload], bytes]
 
 _CODE = "bad_placeholder"
-_PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*\}\}")
-# What tells a quote that ends a JSON string from one inside it: an escape is taken whole.
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
+# A JSON string, its end left open so that no text is looked through twice, or a placeholder outside of any.
+_STRING_OR_BARE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|\{\{[^{}]*\}\}', re.DOTALL)
 _DEEPEST = 100
 
 
@@ -74,7 +74,7 @@ def check_template(text: str, offered: set[str], path: str) -> list[Problem]:
 def check_text(text: str, offered: set[str], path: str) -> list[Problem]:
     """Check a plain text with placeholders: every path begins with an offered name."""
     first: dict[str, str] = {}
-    for found in _PLACEHOLDER.findall(text):
+    for found in map(str.strip, _PLACEHOLDER.findall(text)):
         first.setdefault(found.split(".", 1)[0], found)
     told = f"this trigger and action offer: {', '.join(sorted(offered))}"
     problems = [
@@ -83,7 +83,7 @@ def check_text(text: str, offered: set[str], path: str) -> list[Problem]:
         if name not in offered
     ]
     if "{{" in _PLACEHOLDER.sub("", text):
-        problems.append(Problem(path, _CODE, "a placeholder is not closed, empty or nested; written {{customer.name}}"))
+        problems.append(Problem(path, _CODE, "a placeholder is not closed, or nested; written {{customer.name}}"))
     return problems
 
 
@@ -108,7 +108,7 @@ def _split(text: str) -> "str | _Text":
     if len(pieces) == 1:
         return text
     # Every second piece is a path.
-    return _Text(tuple(_reader(piece) if place % 2 else piece for place, piece in enumerate(pieces)))
+    return _Text(tuple(_reader(piece.strip()) if place % 2 else piece for place, piece in enumerate(pieces)))
 
 
 def _parse(text: str) -> Any:
@@ -117,36 +117,20 @@ def _parse(text: str) -> Any:
     readers: list[Read] = []
 
     def place_mark(found: re.Match[str]) -> str:
-        readers.append(_reader(found[1]))
+        readers.append(_reader(found[1].strip()))
         return f"{mark}{len(readers) - 1}{mark}"
 
-    filled, end = [], 0
-    for string in _strings(text):
+    def fill(found: re.Match[str]) -> str:
+        if found[0].startswith('"'):
+            return _PLACEHOLDER.sub(place_mark, found[0])
         # Outside strings a placeholder becomes a string of its own, told apart by a second mark.
-        filled.append(_PLACEHOLDER.sub(lambda found: f'"{mark}{place_mark(found)}"', text[end : string.start()]))
-        filled.append(_PLACEHOLDER.sub(place_mark, string[0]))
-        end = string.end()
-    filled.append(_PLACEHOLDER.sub(lambda found: f'"{mark}{place_mark(found)}"', text[end:]))
+        return f'"{mark}{_PLACEHOLDER.sub(place_mark, found[0])}"'
+
     try:
-        value = orjson.loads("".join(filled))
+        value = orjson.loads(_STRING_OR_BARE.sub(fill, text))
     except orjson.JSONDecodeError as error:
         raise _BadTemplate(f"not JSON once placeholders are filled: {error}") from None
     return _marked(value, mark, readers, 0)
-
-
-def _strings(text: str) -> list[re.Match[str]]:
-    """Return the JSON strings of a text; quotes inside a bare placeholder begin none."""
-    found: list[re.Match[str]] = []
-    place = 0
-    while True:
-        string, bare = _STRING.search(text, place), _PLACEHOLDER.search(text, place)
-        if string is None:
-            return found
-        if bare is not None and bare.start() < string.start():
-            place = bare.end()
-        else:
-            found.append(string)
-            place = string.end()
 
 
 def _unused_mark(text: str) -> str:

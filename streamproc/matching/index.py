@@ -179,11 +179,6 @@ class Bucket(Generic[M]):
         self._probes = [(_READERS[source], table) for source, table in self._tables.items()]
 
 
-def carried_keys(facts: Facts) -> set[Key]:
-    """Return every key that an event carries; looking up is faster, and finds the same."""
-    return {(source, key) for source, read in _READERS.items() for key in _spread(read(facts))}
-
-
 def _parts(condition: Condition) -> tuple[Holds, ...]:
     """Return what must all hold. A tuple of functions is nearer in memory than a function that calls them."""
     if condition.is_always:

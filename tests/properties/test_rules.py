@@ -11,7 +11,8 @@ from streamproc.domain.catalogue import RuleFamily
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.rules import RuleCompiler, check_rules
-from streamproc.matching.index import carried_keys
+from streamproc.domain.rules.conditions import Key
+from streamproc.matching import index
 from tests.support import naive_rules, rule_strategies
 
 ZONES = (UTC, ZoneInfo("America/New_York"), ZoneInfo("Europe/Warsaw"), ZoneInfo("Pacific/Auckland"))
@@ -21,6 +22,10 @@ many = settings(max_examples=200, deadline=None, suppress_health_check=list(Heal
 def facts_of(world: naive_rules.World) -> Facts:
     event = Event("e", "customer.order.paid", world.now, "c", {}, world.data, {})
     return Facts(event, world.profile, world.segments, world.tier)
+
+
+def carried_keys(facts: Facts) -> set[Key]:
+    return {(source, key) for source, read in index._READERS.items() for key in index._spread(read(facts))}
 
 
 dense_worlds = st.builds(

@@ -75,3 +75,8 @@ def test_plain_texts_render_to_one_object_of_texts_and_their_names_do_not_nest()
 def test_a_template_without_placeholders_is_known_to_be_fixed() -> None:
     assert compile_template('{"a.b": [1]}').fixed == b'{"a":{"b":[1]}}'
     assert compile_template('{"a": {{order.x}}}').fixed is None
+
+
+def test_a_megabyte_of_open_quotes_or_of_strings_is_looked_through_once() -> None:
+    texts = ['"' + '\\"' * 500_000, '"a",' * 250_000, "{{a " * 250_000, "{{" + " x" * 500_000, "{{order.x" * 100_000]
+    assert [bool(check_template(text, OFFERED, "$")) for text in texts] == [True] * 5
