@@ -9,12 +9,12 @@ from typing import Any
 import faust
 from faust.types.auth import CredentialsT
 
+from streamproc.errors import FatalError
 from streamproc.runtime.tasks import Tasks
 from streamproc.runtime.transport import ChunkTransport
 
 # Slices, not records: a task's own queue is the buffer.
 STREAM_BUFFER_SLICES = 64
-POLL_RECORDS = 16_000
 PARTITION_FETCH_BYTES = 2 * 1024 * 1024
 
 Reader = Callable[[], Coroutine[Any, Any, None]]
@@ -37,7 +37,6 @@ def build_faust_app(
         broker_heartbeat_interval=session_timeout_seconds / 4,
         broker_rebalance_timeout=max(session_timeout_seconds, 30.0),
         broker_request_timeout=max(2 * session_timeout_seconds, 40.0),
-        broker_max_poll_records=POLL_RECORDS,
         consumer_max_fetch_size=PARTITION_FETCH_BYTES,
         stream_buffer_maxsize=STREAM_BUFFER_SLICES,
         # Any value above 0 makes Faust use its own assignor: only that one keeps partition p of all topics together.
@@ -73,6 +72,7 @@ class Host:
         """
         await tasks.start()
         background = [self._watched(reader()) for reader in readers]
+        background.append(self._watched(_crash_of(app)))
         starting = self._watched(app.start())
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -97,3 +97,9 @@ class Host:
     def _on_ended(self, task: "asyncio.Task[Any]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.on_fatal(error)
+
+
+async def _crash_of(app: faust.App) -> None:
+    """Raise what any of Faust's services crashed with. Faust itself would go on without it, fetching nothing."""
+    await app._crashed.wait()  # noqa: SLF001  (there is no public way to wait for it)
+    raise FatalError(f"a service of the consumer crashed: {app.crash_reason!r}") from app.crash_reason

@@ -70,6 +70,10 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         fetch_slices(self._ensure_consumer())
 
+    async def _fetch_records(self, *given: Any, **options: Any) -> Any:
+        # Slices are whole batches; what a fetch may bring is bounded in bytes.
+        return await super()._fetch_records(*given, **{**options, "max_records": None})
+
     async def seek_all(self, positions: Mapping[TP, int | None]) -> None:
         """Move to the given offsets, or to the beginning where there is none; runs in this thread's own loop."""
         await self.call_thread(self._seek_all, positions)
