@@ -7,16 +7,19 @@ makes each later attempt of that owner fail.
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     InvalidTxnState,
+    KafkaConnectionError,
+    KafkaError,
     OutOfOrderSequenceNumber,
     ProducerFenced,
 )
-from aiokafka.producer import sender
+from aiokafka.producer import producer, sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
 
@@ -40,6 +43,24 @@ FENCED = (
     InvalidTxnState,
     OutOfOrderSequenceNumber,
 )
+
+
+class _PatientSender(sender.Sender):  # type: ignore[misc]  # aiokafka has no types
+    """The client's sender, which lives on when a broker goes away while it is asked who coordinates."""
+
+    async def _find_coordinator(self, coordinator_type: Any, coordinator_key: str) -> Any:
+        """Ask again when the connection broke: everywhere else the client does so, here it gives the producer up."""
+        while True:
+            try:
+                return await super()._find_coordinator(coordinator_type, coordinator_key)
+            except KafkaError as error:
+                if not isinstance(error.__cause__, KafkaConnectionError):
+                    raise
+            await self.client.force_metadata_update()
+            await asyncio.sleep(self._retry_backoff)
+
+
+producer.Sender = _PatientSender
 
 
 @dataclass(frozen=True, slots=True)
