@@ -191,12 +191,13 @@ def _compile_channel(
         "channel_index": index,
         "action": action,
     }
-    settings = {name: value for name, value in channel.items() if name not in {"type", "payload", "fields"}}
-    fields, fixed, render = channel.get("fields"), b"", None
+    settings = {name: value for name, value in channel.items() if name != "type"}
+    fixed, render = b"", None
     if kind == "webhook":
         fixed, render = _settings(settings), _compile_webhook(distribution.id, channel, added)
-    elif isinstance(fields, dict):
-        fixed, render = _compile_fields(settings, compile_texts(fields), added)
+    elif "fields" in CHANNELS[kind].templates and isinstance(settings.get("fields"), dict):
+        fields = compile_texts(settings.pop("fields"))
+        fixed, render = _compile_fields(settings, fields, added)
     else:
         fixed = _settings(settings)
     decided = {"distribution_id": distribution.id, "version": version, "channel": kind, "channel_index": index}

@@ -183,3 +183,12 @@ def test_a_channel_that_stands_twice_makes_two_jobs_with_two_ids() -> None:
     assert [orjson.loads(message[1])["id"] for _channel, message in jobs] == [
         job_id("evt_1", "cust_ü", "dist_1", "email", index) for index in range(2)
     ]
+
+
+def test_settings_are_the_channel_as_it_was_pushed_with_its_payload_s_text_and_what_it_does_not_know() -> None:
+    more = {"payload": '{"a": 1}', "note": [1]}
+    assert only_job({**WEBHOOK, **more})["settings"] == {
+        "url": "https://x.test/", "event_name": "paid", "headers": {"a": "b"}, **more,
+    }  # fmt: skip
+    odd = {"template_id": "tpl", "fields": {"a": 5}}
+    assert only_job({"type": "email", **odd})["settings"] == odd
