@@ -24,6 +24,9 @@ _STOP_LIMIT_SECONDS = 20.0
 _POLL_SECONDS = 0.03
 _PORT_ATTEMPTS = 3
 _TAIL_LINES = 30
+# A broker for minutes on a machine with few cores: the optimising compiler and a concurrent collector would take the
+# cores from the worker beside it for the first minute, and a short run never earns that back.
+_JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _PORT_TAKEN = "Address already in use"
 
 
@@ -155,6 +158,7 @@ class LocalKafka:
             [
                 files.java,
                 f"-Xmx{self._heap_megabytes}m",
+                *_JVM_OPTIONS,
                 "-XX:+ExitOnOutOfMemoryError",
                 "-Dorg.apache.logging.log4j.level=WARN",
                 "-cp",
