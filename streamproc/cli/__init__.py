@@ -11,6 +11,7 @@ COMMANDS = {
     "local": "The local broker: start, stop, look.",
     "topics": "Make and check the topics.",
     "validate": "Judge configuration files offline.",
+    "simulate": "What a file of events would set off, offline.",
     "apply": "Push configuration and wait for the verdicts.",
     "status": "The distributions and their state.",
 }

@@ -33,7 +33,7 @@ def validate(path: Path, *, as_json: bool, strict: bool) -> None:
     Exit status: 0; 1 when a record is rejected (with --strict also when a distribution is blocked); 2 when there is
     nothing to judge.
     """
-    render = _as_json if as_json else _as_text
+    render = _as_json if as_json else as_text
     out = click.get_binary_stream("stdout")
     counts: Counter[str] = Counter()
     try:
@@ -66,8 +66,8 @@ def _as_json(record: FileRecord, verdict: Verdict) -> bytes:
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _as_text(record: FileRecord, verdict: Verdict) -> bytes:
-    """One line a finding, as compilers write them; nothing for a record without findings."""
+def as_text(record: FileRecord, verdict: Verdict) -> bytes:
+    """Return one line a finding, as compilers write them; nothing for a record without findings."""
     told = verdict.as_json()
     place = f"{_name(record)}:{record.line}: {told['kind']}/{told['id'] or '?'}"
     lines = [f"{place}: rejected: {one['code']} at {one['path']}: {one['message']}" for one in told["errors"]]

@@ -1,0 +1,146 @@
+"""`streamproc simulate`: what the worker would decide about the events of a file, offline."""
+
+import os
+import sys
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from time import monotonic
+from zoneinfo import ZoneInfo
+
+import click
+
+from streamproc.cli.configuration_files import judge_configuration
+from streamproc.cli.examples import examples
+from streamproc.cli.json_lines import is_blank, read_lines
+from streamproc.cli.simulation import Simulation, first_time, put_in_force
+from streamproc.cli.validate import as_text
+from streamproc.domain.configuration import Configuration
+from streamproc.matching.definitions import Definitions
+
+_PATIENCE_SECONDS = 2.0
+_SHOWN_EVERY_SECONDS = 0.5
+
+
+def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise click.BadParameter(f"no time zone {name!r}; use a name such as Europe/Warsaw") from None
+
+
+@click.command(
+    epilog=examples(
+        "streamproc simulate --config shop --events events.jsonl",
+        "streamproc simulate --config shop --customers customers.jsonl --events - < events.jsonl | head",
+    )
+)
+@click.option(
+    "--config",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Configuration, as for `streamproc validate`.",
+)
+@click.option("--events", type=click.File("rb"), required=True, help="One event a line; - for standard input.")
+@click.option("--customers", type=click.File("rb"), help="One profile a line, known before the first event.")
+@click.option(
+    "--time-zone",
+    "zone",
+    default="UTC",
+    envvar="STREAMPROC_TIME_ZONE",
+    show_default=True,
+    callback=_zone,
+    help="The project's zone; else STREAMPROC_TIME_ZONE.",
+)
+def simulate(*, directory: Path, events: BufferedReader, customers: BufferedReader | None, zone: ZoneInfo) -> None:
+    """Tell for each event what the worker would do about it: one JSON line an event, in their order.
+
+    {"event_id", "outcome": "processed" | "ignored" | "duplicate" | "dead_letter", "reason"?, "jobs", "decisions"}
+
+    Needs no brokers. Customers' state builds up from the files as it would live. A record's key is the customer id
+    in it. "event_id" is null where it cannot be read. Blank lines are passed over. Rejected configuration records,
+    blocked distributions and profiles that cannot be read are named on standard error, and the rest runs.
+
+    Exit status: 0; 2 when a file is not there or cannot be read.
+    """
+    if events is customers:
+        raise click.UsageError("standard input can be read once: as --events or as --customers")
+    out = click.get_binary_stream("stdout")
+    try:
+        simulation = Simulation(_definitions(directory, zone))
+        progress = _Progress()
+        for lines, count in _decided(simulation, events, customers):
+            out.write(lines)
+            out.flush()
+            progress.add(count)
+        progress.end()
+    except BrokenPipeError:
+        # The reader has seen enough. What is still to be flushed at the end has to go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+def _definitions(directory: Path, zone: ZoneInfo) -> Definitions:
+    """Put in force what is good in the directory, and name what is not, or does not fire."""
+    definitions = Definitions(zone)
+    records = 0
+    for record, verdict in judge_configuration(directory, Configuration()):
+        records += 1
+        put_in_force(definitions, verdict)
+        if verdict.errors or verdict.blocked:
+            click.echo(as_text(record, verdict), err=True, nl=False)
+    if not records:
+        click.echo(f"{directory}: no configuration in it, so nothing will match", err=True)
+    return definitions
+
+
+def _decided(
+    simulation: Simulation, events: BufferedReader, customers: BufferedReader | None
+) -> Iterator[tuple[bytes, int]]:
+    """Yield the lines to print, and of how many events they are."""
+    now: int | None = None
+    for lines in read_lines(events):
+        values = [line for line in lines if not is_blank(line)]
+        if now is None:
+            now = first_time(values)
+            if now is not None and customers is not None:
+                _load(simulation, customers, now)
+        yield simulation.take_events(values, now or 0), len(values)
+
+
+def _load(simulation: Simulation, customers: BufferedReader, now: int) -> None:
+    line = 0
+    for lines in read_lines(customers):
+        numbered = [(number, value) for number, value in enumerate(lines, line + 1) if not is_blank(value)]
+        line += len(lines)
+        reasons = simulation.take_customers([value for _, value in numbered], now)
+        for (number, _), reason in zip(numbered, reasons, strict=True):
+            if reason is not None:
+                click.echo(f"{customers.name}:{number}: not a customer: {reason}", err=True)
+
+
+class _Progress:
+    """Tells people at a terminal how far it is, if it takes long and they do not see the lines themselves."""
+
+    def __init__(self) -> None:
+        self._is_seen = sys.stderr.isatty() and not sys.stdout.isatty()
+        self._begun = monotonic()
+        self._shown: float | None = None
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        """Count events, and show the count now and then."""
+        self._count += count
+        now = monotonic()
+        if self._is_seen and now - (self._shown or self._begun + _PATIENCE_SECONDS) > _SHOWN_EVERY_SECONDS:
+            self._shown = now
+            rate = self._count / (now - self._begun)
+            click.echo(f"\r{self._count:,} events, {rate:,.0f}/s ", err=True, nl=False)
+
+    def end(self) -> None:
+        """Leave the last count standing in a line of its own."""
+        if self._shown is not None:
+            click.echo(err=True)

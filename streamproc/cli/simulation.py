@@ -1,0 +1,111 @@
+"""The host of `streamproc simulate`: a customer task in memory, lines of files in and lines of JSON out.
+
+What decides is the worker's own processor. One task holds all customers, so the window of duplicates is one for the
+whole file. A line's key is the customer id that stands in it, so no record has a wrong key; where no customer can be
+read the record has no key, and gets the answer that its form gets.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import orjson
+
+from streamproc.domain.configuration import InForce
+from streamproc.domain.events import parse_instant, read_json
+from streamproc.domain.judge import Verdict
+from streamproc.domain.outcomes import DeadLetterReason, IgnoredReason
+from streamproc.matching.definitions import Definitions
+from streamproc.processing.customer_chunk import Outcome
+from streamproc.processing.customers import CustomerProcessor
+from streamproc.processing.processor import Record, Slice
+from streamproc.runtime.store import StateStore
+from streamproc.topics import Topic
+
+_PARTITION = 0
+_NEVER_STOP = 1.0  # of the inputs may become dead letters
+
+
+def put_in_force(definitions: Definitions, verdict: Verdict) -> None:
+    """Put an accepted record in force, as the control task would."""
+    if verdict.accepted and verdict.id is not None and verdict.record is not None:
+        in_force = InForce(verdict.kind, verdict.id, verdict.version, verdict.record)
+        definitions.put(verdict.kind, verdict.id, in_force)
+
+
+class Simulation:
+    """All customers of one simulation. `now` is the time of the first event, in milliseconds since the epoch."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._stores = (StateStore(), StateStore())
+        self._processor = CustomerProcessor(_PARTITION, *self._stores, definitions, dead_letter_limit=_NEVER_STOP)
+        self._offsets = {Topic.CUSTOMERS: 0, Topic.CUSTOMER_EVENTS: 0}
+
+    def take_customers(self, values: Sequence[bytes], now: int) -> list[DeadLetterReason | IgnoredReason | None]:
+        """Take records of the topic `customers`; tell for each why it was not taken, None where it was."""
+        outcomes = self._process(Topic.CUSTOMERS, [(_customer_key(value), value) for value in values], now)
+        return [outcome.reason for outcome in outcomes]
+
+    def take_events(self, values: Sequence[bytes], now: int) -> bytes:
+        """Take records of the topic `customer-events`; return a line for each, in their order."""
+        identified = [_identify(value) for value in values]
+        keyed = [(key, value) for (_, key), value in zip(identified, values, strict=True)]
+        outcomes = self._process(Topic.CUSTOMER_EVENTS, keyed, now)
+        return b"".join([_line(event_id, outcome) for (event_id, _), outcome in zip(identified, outcomes, strict=True)])
+
+    def _process(self, topic: Topic, keyed: list[tuple[bytes | None, bytes]], now: int) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        first = self._offsets[topic]
+        records = [Record(offset, now, key, value) for offset, (key, value) in enumerate(keyed, first)]
+        self._offsets[topic] += len(records)
+        self._processor.process([Slice(topic, _PARTITION, records)], now, outcomes)
+        for store in self._stores:
+            store.commit()
+        return outcomes
+
+
+def first_time(values: Sequence[bytes]) -> int | None:
+    """Return the time of the first event that tells one, in milliseconds since the epoch.
+
+    Whatever comes before it is no event, and changes nothing.
+    """
+    return next(_times(values), None)
+
+
+def _times(values: Sequence[bytes]) -> Iterator[int]:
+    for value in values:
+        body = read_json(value)
+        created_at = body.get("created_at") if type(body) is dict else None
+        instant = parse_instant(created_at) if type(created_at) is str else None
+        if instant is not None:
+            yield int(instant.timestamp() * 1000)
+
+
+def _identify(value: bytes) -> tuple[str | None, bytes | None]:
+    """Return an event's id, None where it cannot be read, and the key that its record would have."""
+    body = read_json(value)
+    if type(body) is not dict:
+        return None, None
+    event_id, data = body.get("id"), body.get("data")
+    customer = data.get("customer") if type(data) is dict else None
+    customer_id = customer.get("id") if type(customer) is dict else None
+    return (
+        event_id if type(event_id) is str else None,
+        customer_id.encode() if type(customer_id) is str else None,
+    )
+
+
+def _customer_key(value: bytes) -> bytes:
+    """Return the key that a profile's record would have; an empty one where it tells no id, which its form refuses."""
+    body = read_json(value)
+    customer_id = body.get("id") if type(body) is dict else None
+    return customer_id.encode() if type(customer_id) is str else b""
+
+
+def _line(event_id: str | None, outcome: Outcome) -> bytes:
+    """Join the line of one event; jobs and decisions go in as they would go into their topics, byte for byte."""
+    return b'{"event_id":%b,"outcome":"%b",%b"jobs":[%b],"decisions":[%b]}\n' % (
+        orjson.dumps(event_id),
+        outcome.name.encode(),
+        b'"reason":"%b",' % outcome.reason.encode() if outcome.reason is not None else b"",
+        b",".join([value for _, (_, value, _) in outcome.jobs]),
+        b",".join([value for _, (_, value, _) in outcome.decisions]),
+    )
