@@ -22,7 +22,7 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.restore import read_to_end
 from streamproc.runtime.store import StateStore
 from streamproc.topics import CHANNELS, Topic, deliveries
-from tests.support.streams import all_committed, read_uncommitted
+from tests.support.streams import COMPACT_AT_ONCE, all_committed, configure, ends, read, read_uncommitted
 
 PARTITIONS = 8
 JUDGING_SECONDS = 60
@@ -46,8 +46,10 @@ class ShopRun:
     @classmethod
     @asynccontextmanager
     async def opened(cls, kafka: Kafka, seed: int) -> AsyncIterator[Self]:
-        """Make the topics and connect."""
+        """Make the topics, with changelogs that are compacted all the time, and connect."""
         await create_topics(kafka.bootstrap, kafka.prefix, PARTITIONS, replication=1)
+        for changelog in (Topic.CUSTOMER_STATE, Topic.TASK_STATE):
+            await configure(kafka, changelog, COMPACT_AT_ONCE)
         async with Player.opened(kafka, PARTITIONS) as player:
             yield cls(kafka, player, seed)
 
@@ -95,6 +97,11 @@ class ShopRun:
                 state = orjson.loads(value)
                 customers[key.decode()] = state["profile"], state["memberships"]
         return customers
+
+    async def changelogs_end_with_markers(self) -> bool:
+        """Tell whether the last offset of each changelog partition belongs to no record."""
+        last = {(one.topic, one.partition): one.offset for one in await read(self.kafka, Topic.CUSTOMER_STATE)}
+        return all(last[tp] < end - 1 for tp, end in (await ends(self.kafka, [Topic.CUSTOMER_STATE])).items())
 
     async def uncommitted_duplicates(self) -> int:
         """Count the jobs that a reader without `read_committed` meets more than once."""

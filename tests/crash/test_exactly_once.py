@@ -11,17 +11,16 @@ import pytest
 from streamproc.local.kafka import LocalKafka
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
-from tests.crash.shop_run import ShopRun, counted_customers, differing
+from tests.crash.shop_run import PARTITIONS, ShopRun, counted_customers, differing
 from tests.crash.turmoil import Turmoil, fenced
 from tests.support.streams import all_committed
-from tests.support.workers import WorkerProcess, Workers
+from tests.support.workers import SESSION_SECONDS, WorkerProcess, Workers
 
 pytestmark = [pytest.mark.broker, pytest.mark.crash, pytest.mark.timeout(420)]
 
 WORKERS = 3
-SESSION_SECONDS = 3
 # Small chunks: many transactions for a kill to fall into.
-SETTINGS = {"SESSION_TIMEOUT": SESSION_SECONDS, "CHUNK_RECORDS": 100}
+SETTINGS = {"CHUNK_RECORDS": 100}
 CATCHING_UP_SECONDS = 120
 NAIVE_WORKER = (sys.executable, "-m", "tests.support.naive_worker")
 
@@ -29,7 +28,7 @@ NAIVE_WORKER = (sys.executable, "-m", "tests.support.naive_worker")
 @pytest.fixture(scope="module")
 def broker() -> Iterator[LocalKafka]:
     """A broker of our own: it is stopped in the middle."""
-    with LocalKafka() as broker:
+    with LocalKafka(properties={"log.cleaner.backoff.ms": "200"}) as broker:
         yield broker
 
 
@@ -44,6 +43,12 @@ def rng() -> Random:
     seed = Random().randrange(1_000_000)
     print(f"seed {seed}")
     return Random(seed)
+
+
+def compacted_partitions(broker: LocalKafka, topic: str) -> set[int]:
+    """Read from the broker's own notes which partitions it has compacted: a line is topic, partition, clean up to."""
+    lines = [line.split() for line in (broker.folder / "data" / "cleaner-offset-checkpoint").read_text().splitlines()]
+    return {int(line[1]) for line in lines if line[0] == topic and int(line[2]) > 0}
 
 
 async def test_kills_stops_and_a_broker_restart_lose_nothing_double_nothing_and_keep_the_order(
@@ -80,6 +85,8 @@ async def test_kills_stops_and_a_broker_restart_lose_nothing_double_nothing_and_
                 f"{aborted} aborted jobs seen twice, {disturbed:.0f} s, with checks {monotonic() - began:.0f} s"
             )
         assert [check for check in checks if not check.passed] == []
+        assert compacted_partitions(broker, kafka.physical(Topic.CUSTOMER_STATE)) == set(range(PARTITIONS))
+        assert await run.changelogs_end_with_markers()
         assert differing(await run.restored_customers(), counted_customers(expected)) == []
 
 

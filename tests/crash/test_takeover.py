@@ -15,11 +15,10 @@ from streamproc.runtime.offsets import committed_offsets
 from streamproc.topics import Topic
 from tests.crash.shop_run import ShopRun
 from tests.support.streams import all_committed
-from tests.support.workers import WorkerProcess, Workers, until
+from tests.support.workers import SESSION_SECONDS, WorkerProcess, Workers, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.crash]
 
-SESSION_SECONDS = 3
 # The brokers give a dead worker up after the session timeout; joining, fencing, restoring and seeking come on top
 # (2 s are what is meant to be enough). The margin is for two cores that brokers, workers and other tests share.
 TAKEOVER_SECONDS = SESSION_SECONDS + 2
@@ -45,8 +44,7 @@ async def two_at_work(
 ) -> AsyncIterator[tuple[ShopRun, Workers, WorkerProcess, WorkerProcess]]:
     """Two configured workers with about half of the tasks each; the second has begun with the first at work."""
     kafka = Kafka(broker.bootstrap, "takeover.")
-    settings = {"SESSION_TIMEOUT": SESSION_SECONDS}
-    async with ShopRun.opened(kafka, seed=3) as run, Workers(kafka, folder, settings=settings) as workers:
+    async with ShopRun.opened(kafka, seed=3) as run, Workers(kafka, folder) as workers:
         first = await workers.started()
         await run.configure()
         await run.introduce(workers.app_id)

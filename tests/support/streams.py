@@ -1,21 +1,27 @@
 """Records into and out of real topics, with the things that tests look at: keys, values, headers, offsets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 
 from streamproc.cli.reading import Consumed, read_to_end
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.offsets import committed_offsets
+from streamproc.topics import TOPICS, Topic
 from tests.support.workers import until
 
 REQUEST_BYTES = 3 * 1024 * 1024
 FETCH_BYTES = 4 * 1024 * 1024
+
+# As soon as there is anything to gain; a segment ends with the first record after so many milliseconds.
+COMPACT_AT_ONCE = {"segment.ms": "500", "min.cleanable.dirty.ratio": "0.001"}
 
 Sent = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 """Key, value, headers."""
@@ -118,5 +124,16 @@ async def all_committed(kafka: Kafka, app_id: str, *topics: str, within: float =
             return all((committed[tp] or 0) >= end for tp, end in stood.items())
 
         return await until(reached, within=within, what=f"everything in {', '.join(topics)} committed")
+    finally:
+        await admin.close()
+
+
+async def configure(kafka: Kafka, topic: Topic, settings: Mapping[str, str]) -> None:
+    """Change a topic's settings, over those that it has to have."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        wanted = {**TOPICS[topic].configuration(), **settings}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, kafka.physical(topic), wanted)])
     finally:
         await admin.close()

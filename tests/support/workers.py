@@ -24,6 +24,8 @@ from streamproc.local.processes import spawn
 from streamproc.runtime.kafka import Kafka
 
 STREAMPROC_WORKER = (sys.executable, "-m", "streamproc", "worker")
+# Short, because tests kill: only after it the tasks of a killed worker go to another.
+SESSION_SECONDS = 3
 POLL_SECONDS = 0.02
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -156,19 +158,21 @@ class Workers:
         kafka: Kafka,
         folder: Path,
         *,
-        app_id: str = "streamproc-test",
+        app_id: str | None = None,
         command: Sequence[str] = STREAMPROC_WORKER,
         settings: Mapping[str, object] | None = None,
     ) -> None:
-        self.app_id = app_id
+        #: Of its own for each prefix: a member that an earlier test has killed would hold up the group.
+        self.app_id = app_id or kafka.prefix.strip(".")
         self.all: list[WorkerProcess] = []
         self._folder = folder
         self._command = command
         self._settings: dict[str, object] = {
             "KAFKA": kafka.bootstrap,
             "PREFIX": kafka.prefix,
-            "APP_ID": app_id,
+            "APP_ID": self.app_id,
             "LOG_FORMAT": "json",
+            "SESSION_TIMEOUT": SESSION_SECONDS,
             **(settings or {}),
         }
 
