@@ -4,7 +4,7 @@ Whatever is the same for all events is made once per version of a distribution (
 same for all jobs of an event once per event (`Occurrence`); a job is the join of these fragments.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Literal
@@ -18,7 +18,8 @@ from streamproc.domain.facts import Facts
 from streamproc.domain.templates import Template, compile_template, compile_texts
 
 Undeliverable = Literal["unsubscribed", "missing_contact", "unknown_customer"]
-Message = tuple[bytes, bytes, Sequence[tuple[str, bytes]]]
+# Key, value and headers, as the producer takes them: it wants a list.
+Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
 ActionObjects = Mapping[str, dict[str, Any]]
 
 _SEPARATOR = "\x1f"
@@ -159,12 +160,12 @@ class ChannelJobs:
             value = b'{"id":"%b%b%b' % (own_id, self.fixed, end)
         else:
             value = b'{"id":"%b%b%b%b' % (own_id, self.fixed, self.render(occurrence, own_id), end)
-        headers = (("job-id", own_id), *self.headers, occurrence.cause_header)
+        headers = [("job-id", own_id), *self.headers, occurrence.cause_header]
         jobs.append((self.channel, (occurrence.key, value, headers)))
 
     def _decide(self, occurrence: Occurrence, reason: Undeliverable) -> tuple[str, Message]:
         value = b'%b"reason":"%b","cause":%b}' % (self.decision, reason.encode(), occurrence.cause.body)
-        return reason, (occurrence.key, value, ())
+        return reason, (occurrence.key, value, [])
 
 
 def compile_channels(distribution: InForce, added: ActionObjects) -> tuple[ChannelJobs, ...]:

@@ -114,16 +114,16 @@ class CustomerChunk:
         counts = self._counts
         output = Output(counts=counts)
         jobs: dict[str, list[OutputRecord]] = {}
-        for channel, (key, value, headers) in self._jobs:
+        for channel, job in self._jobs:
             try:
-                jobs[channel].append((key, value, list(headers)))
+                jobs[channel].append(job)
             except KeyError:
-                jobs[channel] = [(key, value, list(headers))]
+                jobs[channel] = [job]
         for channel, records in jobs.items():
             output.lane(deliveries(channel), partition).extend(records)
             counts["jobs", channel] = len(records)
-        for reason, (key, value, headers) in self._decisions:
-            output.lane(Topic.DECISIONS, partition).append((key, value, list(headers)))
+        for reason, decision in self._decisions:
+            output.lane(Topic.DECISIONS, partition).append(decision)
             counts["decisions", reason] += 1
         for parked, piece, record in self._parked:
             letter = dead_letter(parked, piece.topic, piece.partition, record, parked_at)

@@ -66,12 +66,12 @@ def test_a_job_holds_what_the_contract_names() -> None:
         "cause": CAUSE,
         "created_at": CREATED_AT,
     }
-    assert email[1][2] == (
+    assert email[1][2] == [
         ("job-id", own_id.encode()),
         ("distribution-id", b"dist_1"),
         ("distribution-version", b"42"),
         ("cause-id", b"evt_1"),
-    )
+    ]
     assert orjson.loads(sms[1][1])["customer"] == {"id": "cust_ü", "phone": "+48", "name": "Ann"}
     assert decisions == []
 
