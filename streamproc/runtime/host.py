@@ -15,7 +15,8 @@ from streamproc.runtime.transport import ChunkTransport
 
 # Slices, not records: a task's own queue is the buffer.
 STREAM_BUFFER_SLICES = 64
-PARTITION_FETCH_BYTES = 2 * 1024 * 1024
+# Of each partition in one answer: some hundred events, so that an answer for all partitions stays near the processor.
+PARTITION_FETCH_BYTES = 512 * 1024
 
 Reader = Callable[[], Coroutine[Any, Any, None]]
 
