@@ -3,11 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import faust
-from aiokafka.helpers import create_ssl_context
 from faust.auth import SASLCredentials, SSLCredentials
 
 from streamproc.agents.control import SOURCES as CONTROL_SOURCES
@@ -25,6 +23,7 @@ from streamproc.runtime.host import Host, build_faust_app
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.lag import LagMonitor
 from streamproc.runtime.preflight import require_topics, wait_for_brokers
+from streamproc.runtime.security import client_security
 from streamproc.runtime.table import TableReader
 from streamproc.runtime.task import Stores, TaskOptions, TaskSpec
 from streamproc.runtime.tasks import Tasks
@@ -130,20 +129,6 @@ def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate) -> 
         )
 
     return TaskSpec("customer", CUSTOMER_SOURCES, (Topic.CUSTOMER_STATE, Topic.TASK_STATE), build, gate.passed)
-
-
-def client_security(settings: Settings) -> dict[str, Any]:
-    """Security options of aiokafka's clients."""
-    if settings.security_protocol == "PLAINTEXT":
-        return {}
-    security: dict[str, Any] = {"security_protocol": settings.security_protocol}
-    if settings.security_protocol.endswith("SSL"):
-        security["ssl_context"] = create_ssl_context(cafile=settings.ssl_cafile or None)
-    if settings.security_protocol.startswith("SASL"):
-        security["sasl_mechanism"] = settings.sasl_mechanism
-        security["sasl_plain_username"] = settings.sasl_username
-        security["sasl_plain_password"] = settings.sasl_password
-    return security
 
 
 def _faust_credentials(settings: Settings) -> SASLCredentials | SSLCredentials | None:

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from streamproc.errors import SettingsError, StreamprocError
 from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.security import client_security
 from streamproc.settings import Settings, load_settings
 
 _Answer = TypeVar("_Answer")
@@ -54,8 +55,4 @@ def silence_client() -> None:
 
 def kafka_of(settings: Settings) -> Kafka:
     """Return the brokers that the settings name."""
-    if settings.security_protocol == "PLAINTEXT":
-        return Kafka(settings.kafka, settings.prefix)
-    from streamproc.app import client_security  # noqa: PLC0415  (brings all of Faust, a second that few need)
-
     return Kafka(settings.kafka, settings.prefix, client_security(settings))

@@ -1,9 +1,7 @@
 """The Faust application that carries the tasks: group, assignor, agents. The settings that matter are here."""
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Coroutine, Iterable
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -21,6 +19,13 @@ PARTITION_FETCH_BYTES = 512 * 1024
 Reader = Callable[[], Coroutine[Any, Any, None]]
 
 
+class _App(faust.App):
+    """Faust's application, without the data folders that it makes for tables: there are none."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
 def build_faust_app(
     *,
     group_id: str,
@@ -30,7 +35,7 @@ def build_faust_app(
     tasks: Tasks,
 ) -> faust.App:
     """Make the application; agents are attached by the caller."""
-    app = faust.App(
+    app = _App(
         group_id,
         broker=[f"kafka://{broker}" for broker in bootstrap.split(",")],
         broker_credentials=credentials,
@@ -45,8 +50,6 @@ def build_faust_app(
         # No topic of Faust's own: streamproc makes and checks its topics itself.
         topic_disable_leader=True,
         topic_allow_declare=False,
-        # Faust insists on a data folder; nothing is written into it.
-        datadir=Path(tempfile.gettempdir()) / "streamproc-faust",
         # The worker has its own pages (operations.web), which are there before the brokers answer.
         web_enabled=False,
         autodiscover=False,
