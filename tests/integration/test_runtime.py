@@ -21,6 +21,7 @@ from tests.support.runtime import (
     COUNTS,
     SECOND_SOURCE,
     SOURCE,
+    CopyProcessor,
     Worker,
     copy_worker,
     make_topics,
@@ -218,3 +219,45 @@ async def test_a_store_is_restored_past_compaction_gaps_and_a_transaction_marker
             store: StateStore = task._stores[COUNTS]
             restored.update({key: int(value) for key, value in store.items()})
     assert restored == expected
+
+
+async def test_of_a_transactional_source_only_what_was_committed_is_copied(topics: Kafka) -> None:
+    upstream = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, transactional_id="upstream")
+    await upstream.start()
+    try:
+        for first, good in ((0, True), (100, False), (200, True), (300, False)):
+            await upstream.begin_transaction()
+            for partition, key, value in numbered(first, 100):
+                await upstream.send(topics.physical(SOURCE), key=key, value=value, partition=partition)
+            await (upstream.commit_transaction() if good else upstream.abort_transaction())
+    finally:
+        await upstream.stop()
+    await produce(topics, SOURCE, numbered(400, 100))
+    async with copy_worker(topics, chunk_records=30) as worker:
+        await done(worker, records=300)
+    assert sorted(await copied(topics)) == [*range(100), *range(200, 300), *range(400, 500)]
+
+
+async def test_a_worker_goes_on_in_the_middle_of_a_fetched_batch(topics: Kafka) -> None:
+    """The committed offset lies inside a batch, which is fetched again whole."""
+
+    class Once:
+        """Copies one chunk; the next one ends the worker."""
+
+        def __init__(self, partition: int, counts: StateStore) -> None:
+            self._copy = CopyProcessor(partition, counts)
+            self._chunks = 0
+
+        def process(self, slices: Sequence[Slice], now: int) -> Output:
+            self._chunks += 1
+            if self._chunks > 1:
+                raise FatalError("enough")
+            return self._copy.process(slices, now)
+
+    await produce(topics, SOURCE, [(0, b"key", b"%d" % n) for n in range(100)])
+    spec = TaskSpec("copy", (SOURCE, SECOND_SOURCE), (COUNTS,), lambda p, stores: Once(p, stores[COUNTS]))
+    for _ in range(3):
+        async with copy_worker(topics, spec=spec, chunk_records=7) as worker:
+            with pytest.raises(FatalError, match="enough"):
+                await asyncio.wait_for(worker.running, 30)
+    assert [int(value or b"") for _, value in await read_partition(topics, COPIES, 0)] == list(range(21))
