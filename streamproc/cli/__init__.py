@@ -13,6 +13,8 @@ COMMANDS = {
     "validate": "Judge configuration files offline.",
     "simulate": "What a file of events would set off, offline.",
     "apply": "Push configuration and wait for the verdicts.",
+    "get": "What is in force, with its version and state.",
+    "delete": "Take an object out of force and wait for the verdict.",
     "status": "The distributions and their state.",
 }
 

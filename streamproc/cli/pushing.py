@@ -1,9 +1,10 @@
-"""Pushes configuration records and waits for what the control task says of each: the work of `streamproc apply`."""
+"""Pushes configuration and waits for what the control task says of it: the work of `streamproc apply` and `delete`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -15,6 +16,8 @@ from streamproc.domain.judge import EXPECTED_VERSION, RECORD_LIMIT, judge
 from streamproc.errors import StreamprocError
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
+
+_Pushed = TypeVar("_Pushed")
 
 
 class NoVerdictError(StreamprocError):
@@ -53,7 +56,37 @@ async def push(
     been judged, so that nothing is told to be missing which comes with it. Raises `NoVerdictError` when no verdict
     comes for `limit_seconds`; pushing the same records again is harmless.
     """
-    headers = [] if expected_version is None else [(EXPECTED_VERSION, str(expected_version).encode())]
+    headers = _headers(expected_version)
+    async with _opened(kafka) as (verdicts, producer):
+        for kind in KINDS:
+            waiting: dict[int, FileRecord] = {}
+            for record in (one for one in records if one.kind == kind):
+                key = _key(record)
+                if key is None:
+                    yield Judged(record, _verdict_here(record))
+                else:
+                    topic = kafka.physical(kind)
+                    sent = await producer.send_and_wait(topic, record.value, key=key, headers=headers)
+                    waiting[sent.offset] = record
+            if waiting:
+                async for record, verdict in _await_verdicts(verdicts, kind, waiting, limit_seconds):
+                    yield Judged(record, verdict)
+
+
+async def push_deletion(
+    kafka: Kafka, kind: str, object_id: str, *, expected_version: int | None = None, limit_seconds: float = 30
+) -> dict[str, Any]:
+    """Push the deletion of an object and return its verdict. Raises `NoVerdictError` as `push` does."""
+    async with _opened(kafka) as (verdicts, producer):
+        topic = kafka.physical(kind)
+        sent = await producer.send_and_wait(topic, None, key=object_id.encode(), headers=_headers(expected_version))
+        judged = _await_verdicts(verdicts, kind, {sent.offset: object_id}, limit_seconds)
+        return (await anext(judged))[1]
+
+
+@asynccontextmanager
+async def _opened(kafka: Kafka) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
+    """Give a reader of the verdicts that come from now on, and a producer."""
     async with opened(kafka, [Topic.CONFIG_VERDICTS], at_end=True) as verdicts:
         producer = AIOKafkaProducer(
             bootstrap_servers=kafka.bootstrap,
@@ -63,26 +96,19 @@ async def push(
         )
         await producer.start()
         try:
-            for kind in KINDS:
-                waiting: dict[int, FileRecord] = {}
-                for record in (one for one in records if one.kind == kind):
-                    key = _key(record)
-                    if key is None:
-                        yield Judged(record, _verdict_here(record))
-                    else:
-                        topic = kafka.physical(kind)
-                        sent = await producer.send_and_wait(topic, record.value, key=key, headers=headers)
-                        waiting[sent.offset] = record
-                if waiting:
-                    async for judged in _await_verdicts(verdicts, kind, waiting, limit_seconds):
-                        yield judged
+            yield verdicts, producer
         finally:
             await producer.stop()
 
 
+def _headers(expected_version: int | None) -> list[tuple[str, bytes]]:
+    return [] if expected_version is None else [(EXPECTED_VERSION, str(expected_version).encode())]
+
+
 async def _await_verdicts(
-    reader: AIOKafkaConsumer, kind: str, waiting: dict[int, FileRecord], limit_seconds: float
-) -> AsyncIterator[Judged]:
+    reader: AIOKafkaConsumer, kind: str, waiting: dict[int, _Pushed], limit_seconds: float
+) -> AsyncIterator[tuple[_Pushed, dict[str, Any]]]:
+    """Yield what was pushed, by its version, with its verdict, until nothing is waiting any more."""
     clock = asyncio.get_running_loop()
     latest = clock.time()
     async for records in follow(reader):
@@ -90,7 +116,7 @@ async def _await_verdicts(
             verdict = orjson.loads(record.value) if record.value else {}
             if verdict.get("kind") == kind and verdict.get("version") in waiting:
                 latest = clock.time()
-                yield Judged(waiting.pop(verdict["version"]), verdict)
+                yield waiting.pop(verdict["version"]), verdict
         if not waiting:
             return
         if clock.time() - latest > limit_seconds:

@@ -1,0 +1,79 @@
+"""`streamproc get`: what is in force."""
+
+import sys
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streamproc.cli.connection import connection_options, reach
+from streamproc.cli.examples import examples
+from streamproc.cli.in_force import ObjectsInForce, read_in_force
+from streamproc.domain.configuration import KINDS
+from streamproc.runtime.kafka import Kafka
+from streamproc.topics import Topic
+
+_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
+
+
+@click.command(
+    epilog=examples(
+        "streamproc get distributions",
+        "streamproc get segments seg_vip",
+        "streamproc get distributions distr_welcome --json",
+    )
+)
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("object_id", metavar="[ID]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One object a line, as JSON.")
+@connection_options
+def get(*, kafka: Kafka, kind: str, object_id: str | None, as_json: bool) -> None:
+    """Show what is in force of a KIND, or the one object with this ID: version and content.
+
+    Distributions have a state as well: draft, live, paused, or blocked, with what blocks them. What was rejected is
+    not in force: the last good version is.
+
+    Exit status: 0; 1 when no object of this ID is in force; 2 when the brokers or topics are not there.
+    """
+    found = reach(kafka, read_in_force(kafka, kind))
+    rows = [row for one in (found.ids() if object_id is None else [object_id]) if (row := found.row(one)) is not None]
+    if object_id is not None and not rows:
+        click.echo(f"Error: {not_in_force(found, object_id)}", err=True)
+        sys.exit(1)
+    if as_json:
+        for row in rows:
+            click.echo(orjson.dumps(row))
+    elif object_id is None:
+        Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(_table(kind, rows))
+    else:
+        click.echo(as_text(rows[0]))
+
+
+def not_in_force(found: ObjectsInForce, object_id: str) -> str:
+    """Say that there is no such object, and of a distribution why its only version was rejected."""
+    problem = found.status(object_id).get("problem")
+    return f"no {found.kind}/{object_id} in force" + (f"; rejected: {problem}" if problem else "")
+
+
+def as_text(row: dict[str, Any]) -> str:
+    """Return one object for people: a line with version and state, the problem, the object."""
+    state = f", {row['state']}" if "state" in row else ""
+    lines = [f"{row['kind']}/{row['id']}: version {row['version']}{state}"]
+    if row.get("problem"):
+        lines.append(f"    {row['problem']}")
+    return "\n".join([*lines, orjson.dumps(row["object"], option=orjson.OPT_INDENT_2).decode()])
+
+
+def _table(kind: str, rows: list[dict[str, Any]]) -> Table:
+    columns = ("state", "problem") if kind == Topic.DISTRIBUTIONS else ()
+    table = Table("id", "name", "version", *columns, box=None, pad_edge=False)
+    # An id that is cut cannot be copied.
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = max((len(row["id"]) for row in rows), default=0)
+    for row in rows:
+        told = (row["id"], row["object"]["name"], str(row["version"]), *(row.get(name, "") for name in columns))
+        table.add_row(*map(Text, told))  # as texts, because names may hold what rich takes for markup
+    return table
