@@ -4,6 +4,8 @@ from importlib import import_module
 
 import click
 
+from streamproc.cli.examples import examples
+
 # Command: what it does. The command object stands under its own name in the module of that name.
 COMMANDS = {
     "demo": "The whole thing on this machine, with a verdict.",
@@ -40,6 +42,10 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("streamproc demo", "streamproc validate --help"),
+)
 def main() -> None:
     """Turn customer activity into delivery jobs, each exactly once."""

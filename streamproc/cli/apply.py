@@ -13,11 +13,18 @@ from streamproc.cli.configuration_files import (
     read_configuration,
 )
 from streamproc.cli.connection import connection_options, reach
+from streamproc.cli.examples import examples
 from streamproc.cli.pushing import Judged, push
 from streamproc.runtime.kafka import Kafka
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "streamproc apply shop",
+        "streamproc apply shop/distributions/welcome.json --if-version 3",
+        "streamproc apply shop --json",
+    )
+)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--if-version", type=click.IntRange(0), help="Only if this version of the object is in force.")
 @click.option(

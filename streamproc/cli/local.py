@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from streamproc.cli.examples import examples
 from streamproc.errors import LocalBrokerError
 from streamproc.local import state
 from streamproc.local.jars import has_to_fetch
@@ -26,7 +27,7 @@ def _options(command: _Command) -> _Command:
     )(command)
 
 
-@click.group()
+@click.group(epilog=examples('eval "$(streamproc local up)"', "streamproc local status", "streamproc local down"))
 def local() -> None:
     """Start, stop and find a Kafka broker on this machine.
 
@@ -36,13 +37,10 @@ def local() -> None:
     """
 
 
-@local.command()
+@local.command(epilog=examples('eval "$(streamproc local up)"', "streamproc local up --folder build/broker --json"))
 @_options
 def up(*, folder: Path | None, as_json: bool) -> None:
-    """Start the broker unless it runs, and print the variable that leads the other commands to it.
-
-    Example: eval "$(streamproc local up)"
-    """
+    """Start the broker unless it runs, and print the variable that leads the other commands to it."""
     try:
         if not existing_broker() and has_to_fetch():
             click.echo("==> fetching Kafka (43 MB, this once)", err=True)
@@ -58,7 +56,7 @@ def up(*, folder: Path | None, as_json: bool) -> None:
     click.echo(f"export STREAMPROC_KAFKA={found.bootstrap}")
 
 
-@local.command()
+@local.command(epilog=examples("streamproc local down", "streamproc local down --folder build/broker"))
 @_options
 def down(*, folder: Path | None, as_json: bool) -> None:
     """Stop the broker; its data stay in the folder. Nothing running is no error."""
@@ -69,7 +67,7 @@ def down(*, folder: Path | None, as_json: bool) -> None:
         click.echo(f"stopped: {_told(stopped)}" if stopped else "nothing runs here")
 
 
-@local.command()
+@local.command(epilog=examples("streamproc local status", "streamproc local status --json"))
 @_options
 def status(*, folder: Path | None, as_json: bool) -> None:
     """Tell whether a broker answers. Exit status: 0 when it does, 1 when not."""

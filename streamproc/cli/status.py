@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from streamproc.cli.connection import connection_options, reach
+from streamproc.cli.examples import examples
 from streamproc.cli.reading import Consumed, follow, opened, read_to_end
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
@@ -51,7 +52,9 @@ class Overview:
         ]
 
 
-@click.command()
+@click.command(
+    epilog=examples("streamproc status", "streamproc status distr_welcome --json", "streamproc status --watch")
+)
 @click.argument("identity", metavar="[ID]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One distribution a line, as JSON.")
 @click.option("--watch", is_flag=True, help="Go on and show each change, until Ctrl-C.")

@@ -9,6 +9,7 @@ import click
 import orjson
 
 from streamproc.cli.connection import connection_options, reach
+from streamproc.cli.examples import examples
 from streamproc.operations.topic_admin import check_topics, create_topics
 from streamproc.runtime.kafka import Kafka
 
@@ -26,14 +27,19 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
-@click.group()
+@click.group(epilog=examples("streamproc topics create", "streamproc topics check"))
 def topics() -> None:
     """Make the topics, or compare those that exist with what they have to be."""
     # What goes wrong is told in one line; without a handler the client's own lines would go to the terminal as well.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
-@topics.command()
+@topics.command(
+    epilog=examples(
+        "streamproc topics create --partitions 4",
+        "streamproc topics create --kafka broker-1:9092,broker-2:9092 --partitions 32 --replication 3",
+    )
+)
 @_options
 @click.option(
     "--replication", type=click.IntRange(1, 100), default=1, show_default=True, help="Copies; 3 where it matters."
@@ -51,7 +57,7 @@ def create(kafka: Kafka, *, partitions: int, replication: int, as_json: bool) ->
     click.echo(f"{len(made.created)} created, {len(made.existing)} existing")
 
 
-@topics.command()
+@topics.command(epilog=examples("streamproc topics check --partitions 4", "streamproc topics check --json"))
 @_options
 def check(kafka: Kafka, *, partitions: int, as_json: bool) -> None:
     """Say each difference between the topics and what they have to be.

@@ -13,13 +13,20 @@ from streamproc.cli.configuration_files import (
     find_configuration,
     judge_configuration,
 )
+from streamproc.cli.examples import examples
 from streamproc.domain.configuration import Configuration
 from streamproc.domain.judge import Verdict
 
 _ANSWERS = ("accepted", "blocked", "rejected")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "streamproc validate shop",
+        "streamproc validate shop/distributions/welcome.json --strict",
+        "streamproc validate shop --json",
+    )
+)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One verdict a line, with its file and line.")
 @click.option("--strict", is_flag=True, help="A blocked distribution is an answer of no, too.")

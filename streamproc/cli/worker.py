@@ -5,11 +5,17 @@ from typing import Any
 
 import click
 
+from streamproc.cli.examples import examples
 from streamproc.errors import SettingsError
 from streamproc.settings import load_settings
 
 
-@click.command(epilog="Example: streamproc worker --kafka localhost:9092 --web-port 6066")
+@click.command(
+    epilog=examples(
+        "streamproc worker --kafka localhost:9092 --web-port 6066",
+        "STREAMPROC_KAFKA=localhost:9092 streamproc worker --time-zone Europe/Warsaw --log-format json",
+    )
+)
 @click.option("--kafka", metavar="HOST:PORT", help="Brokers. [variable STREAMPROC_KAFKA]")
 @click.option("--prefix", help="In front of every topic name. [STREAMPROC_PREFIX, default 'streamproc.']")
 @click.option("--app-id", help="Consumer group and transactional ids. [STREAMPROC_APP_ID, default 'streamproc']")

@@ -24,6 +24,7 @@ from rich.table import Table
 from streamproc.cli.connection import kafka_of, silence_client
 from streamproc.cli.demo.display import Display
 from streamproc.cli.demo.run import DemoOptions, DemoResult, run_demo
+from streamproc.cli.examples import examples
 from streamproc.errors import LocalBrokerError, SettingsError, StreamprocError
 from streamproc.local import state
 from streamproc.local.addresses import broker_answers
@@ -36,7 +37,7 @@ from streamproc.settings import load_settings
 _ANSWER_LIMIT_SECONDS = 5.0
 
 
-@click.command()
+@click.command(epilog=examples("streamproc demo", "streamproc demo --events 20000 --seed 7 --json"))
 @click.option(
     "--events", type=click.IntRange(2), default=100_000, show_default=True, help="How many events are played."
 )
