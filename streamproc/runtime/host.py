@@ -13,6 +13,8 @@ from streamproc.runtime.transport import ChunkTransport
 
 # Slices, not records: a task's own queue is the buffer.
 STREAM_BUFFER_SLICES = 64
+# Workers learn of a rebalance from the answer to a heartbeat, so this bounds every takeover, whatever the session.
+HEARTBEAT_LIMIT_SECONDS = 1.0
 # Of each partition in one answer: some hundred events, so that an answer for all partitions stays near the processor.
 PARTITION_FETCH_BYTES = 512 * 1024
 
@@ -40,7 +42,7 @@ def build_faust_app(
         broker=[f"kafka://{broker}" for broker in bootstrap.split(",")],
         broker_credentials=credentials,
         broker_session_timeout=session_timeout_seconds,
-        broker_heartbeat_interval=session_timeout_seconds / 4,
+        broker_heartbeat_interval=min(session_timeout_seconds / 4, HEARTBEAT_LIMIT_SECONDS),
         broker_rebalance_timeout=max(session_timeout_seconds, 30.0),
         broker_request_timeout=max(2 * session_timeout_seconds, 40.0),
         consumer_max_fetch_size=PARTITION_FETCH_BYTES,
@@ -85,6 +87,8 @@ class Host:
             if self._fatal.done():
                 raise self._fatal.result()
             await tasks.stop()
+            if self._fatal.done():
+                raise self._fatal.result()  # a chunk in hand failed for good while it was waited for
             await asyncio.wait([starting])
             await app.stop()
         finally:
