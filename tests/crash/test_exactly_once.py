@@ -1,5 +1,6 @@
 """Every job exactly once, in order, whatever is killed, stopped or restarted; and a control that shows it can fail."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,8 +40,8 @@ def never(_: WorkerProcess) -> bool:
 
 @pytest.fixture
 def rng() -> Random:
-    """Chooses victims and moments; the seed is printed when a test fails, and may be set here."""
-    seed = Random().randrange(1_000_000)
+    """Chooses victims and moments. Its seed is printed when a test fails; CRASH_SEED sets it."""
+    seed = int(os.environ.get("CRASH_SEED") or Random().randrange(1_000_000))
     print(f"seed {seed}")
     return Random(seed)
 
