@@ -45,8 +45,10 @@ bench: $(INSTALLED) ## Throughput and latency on the local broker; writes build/
 soak: $(INSTALLED) ## Ten minutes of load; prints the worker's memory each minute
 	$(BIN)/python -m tests.benchmarks.soak
 
-schemas: $(INSTALLED) ## Generate schemas/ from the models
+schemas: $(INSTALLED) ## Generate schemas/ from the models, the topics and the catalogue
 	$(BIN)/python -m streamproc.cli.schemas
+	$(BIN)/python -m streamproc.cli.asyncapi
+	$(BIN)/python -m tests.support.catalogue_tables
 
 clean: ## Remove the environment and everything built
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,6 +1,7 @@
 """The tables of the README that are made from the code, and the commands that it tells people to type."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
@@ -34,7 +35,12 @@ def metrics_table() -> str:
 
 def with_tables(text: str) -> str:
     """Return the README with its tables as the code has them now."""
-    for name, table in (("settings", settings_table()), ("metrics", metrics_table())):
+    return fill(text, {"settings": settings_table(), "metrics": metrics_table()})
+
+
+def fill(text: str, tables: Mapping[str, str]) -> str:
+    """Return a document with these tables between their marks, `<!-- name: ... -->` and `<!-- /name -->`."""
+    for name, table in tables.items():
         text = re.sub(
             rf"(<!-- {name}: [^\n]* -->\n).*?(<!-- /{name} -->)",
             lambda found, table=table: f"{found[1]}{table}\n{found[2]}",  # type: ignore[misc]

@@ -1,0 +1,80 @@
+"""What each topic is for, in words, and the form of the records that only streamproc itself reads."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from streamproc.topics import CONFIG_TOPICS, Topic
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a topic is for. `payload` is its records' schema where no file holds it; `later`: what will fill it."""
+
+    text: str
+    is_internal: bool = False
+    payload: Json | None = None
+    content_type: str = "application/json"
+    is_nullable: bool = False
+    later: str | None = None
+
+
+def object_schema(**properties: Json) -> Json:
+    """Return the JSON Schema of an object that has to have these properties."""
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+_INTEGER: Json = {"type": "integer", "minimum": 0}
+_DEFINITION = object_schema(
+    kind={"enum": [*CONFIG_TOPICS]}, id={"type": "string"}, version=_INTEGER, object={"type": "object"}
+)
+_STATE = object_schema(
+    v=_INTEGER, profile={"type": "object"}, memberships={"type": "array", "items": {"type": "string"}}
+)
+_MANUAL = "manual distributions"
+_COMPUTED = "computed segments"
+_CODES = "unique codes"
+
+MEANINGS: dict[str, Meaning] = {
+    Topic.CUSTOMER_EVENTS: Meaning("Customer activity, as upstream tells it."),
+    Topic.CUSTOMERS: Meaning("Customers' profiles; null forgets a customer.", is_nullable=True),
+    Topic.CAMPAIGNS: Meaning("Campaigns as pushed; null deletes.", is_nullable=True),
+    Topic.SEGMENTS: Meaning("Segments as pushed; null deletes.", is_nullable=True),
+    Topic.VALIDATION_RULES: Meaning("Validation rules as pushed; null deletes.", is_nullable=True),
+    Topic.DISTRIBUTIONS: Meaning("Distributions as pushed; null deletes.", is_nullable=True),
+    Topic.DEFINITIONS: Meaning(
+        "What is in force, as every worker reads it; null: no longer.",
+        is_internal=True,
+        payload=_DEFINITION,
+        is_nullable=True,
+    ),
+    Topic.CUSTOMER_STATE: Meaning(
+        "Changelog of what is known of each customer; null: forgotten.",
+        is_internal=True,
+        payload=_STATE,
+        is_nullable=True,
+    ),
+    Topic.TASK_STATE: Meaning(
+        "Changelog of each task: the event ids of its window, as hashes of 8 bytes behind a number of 8 bytes.",
+        is_internal=True,
+        payload={"type": "string", "contentEncoding": "binary"},
+        content_type="application/octet-stream",
+        is_nullable=True,
+    ),
+    Topic.PARTITION_COMMANDS: Meaning(
+        "What the control task asks of all customer tasks.", is_internal=True, later=f"{_MANUAL} and {_COMPUTED}"
+    ),
+    Topic.PARTITION_REPORTS: Meaning(
+        "How far the customer tasks have come.", is_internal=True, later=f"{_MANUAL} and {_COMPUTED}"
+    ),
+    Topic.DISTRIBUTION_HOLDS: Meaning("Distributions that wait for their time.", is_internal=True, later=_MANUAL),
+    Topic.DISTRIBUTION_LOG: Meaning("What became of each distribution, with receipts.", later=_MANUAL),
+    Topic.SEGMENT_CHANGES: Meaning("Memberships that have changed here.", later=_COMPUTED),
+    Topic.CODE_REQUESTS: Meaning("Deliveries that need a code of their own.", is_internal=True, later=_CODES),
+    Topic.PUBLICATIONS: Meaning("Codes that have been given to customers.", later=_CODES),
+    Topic.DECISIONS: Meaning("What matched and was not sent, with the reason."),
+    Topic.DEAD_LETTERS: Meaning("Inputs that could not be processed: key, value and headers as they came, and why."),
+    Topic.CONFIG_VERDICTS: Meaning("What became of each pushed configuration record."),
+    Topic.DISTRIBUTION_STATUS: Meaning("What each distribution is doing; null: it is no more.", is_nullable=True),
+}

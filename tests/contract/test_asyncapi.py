@@ -1,0 +1,99 @@
+"""`schemas/asyncapi.json`: made from the topics and the schemas, whole, and true of what the worker writes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+
+from streamproc.cli.asyncapi import asyncapi, asyncapi_file, asyncapi_text, main
+from streamproc.cli.schemas import FOLDER, RECORDS, schema_file
+from streamproc.domain.customers import CustomerState, encode_customer
+from streamproc.processing.control import ControlProcessor
+from streamproc.processing.processor import Record, Slice
+from streamproc.runtime.store import StateStore
+from streamproc.topics import CHANNELS, TOPICS
+from tests.support.configuration import segment
+
+DOCUMENT = asyncapi()
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"]
+        for inner in part.values():
+            yield from references(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from references(inner)
+
+
+def payload_schema(message: str) -> Draft202012Validator:
+    return Draft202012Validator(DOCUMENT["components"]["messages"][message]["payload"]["schema"])
+
+
+def test_the_document_says_what_the_topics_and_schemas_say() -> None:
+    assert asyncapi_file().read_text(encoding="utf-8") == asyncapi_text(), "run: make schemas"
+
+
+def test_generating_writes_the_document(tmp_path: Path) -> None:
+    main([str(tmp_path / "schemas")])
+    assert asyncapi_file(tmp_path / "schemas").read_text(encoding="utf-8") == asyncapi_text()
+
+
+def test_every_topic_is_a_channel_at_its_address() -> None:
+    addresses = {name: channel["address"] for name, channel in DOCUMENT["channels"].items()}
+    assert addresses == {name: f"{{prefix}}{name}" for name in TOPICS}
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_has_a_message_or_says_what_will_fill_it(topic: str) -> None:
+    channel = DOCUMENT["channels"][topic]
+    is_later = "empty in this version" in channel["description"]
+    operations = [one for one in DOCUMENT["operations"].values() if one["channel"]["$ref"] == f"#/channels/{topic}"]
+    assert (is_later, bool(channel.get("messages")), bool(operations)) in {(True, False, False), (False, True, True)}
+
+
+@pytest.mark.parametrize("reference", sorted(set(references(DOCUMENT))))
+def test_what_is_referred_to_exists(reference: str) -> None:
+    if not reference.startswith("#/"):
+        assert (FOLDER / reference).is_file()
+        return
+    found: Any = DOCUMENT
+    for name in reference.removeprefix("#/").split("/"):
+        found = found[name]
+    assert found
+
+
+def test_every_schema_is_the_form_of_some_message() -> None:
+    files = set(references(DOCUMENT["components"]["messages"]))
+    assert files == {f"./{schema_file(topic).name}" for topic in RECORDS}
+
+
+def test_the_directions_are_those_of_streamproc() -> None:
+    received = {name.removeprefix("receive.") for name in DOCUMENT["operations"] if name.startswith("receive.")}
+    configuration = {"distributions", "validation-rules", "segments", "campaigns"}
+    own = {"definitions", "customer-state", "task-state"}
+    assert received == {"customer-events", "customers"} | configuration | own
+    sent = {name.removeprefix("send.") for name in DOCUMENT["operations"] if name.startswith("send.")}
+    outputs = {"decisions", "dead-letters", "config-verdicts", "distribution-status"}
+    assert sent == {f"deliveries.{channel}" for channel in CHANNELS} | outputs | own
+
+
+def test_the_forms_of_internal_records_are_those_that_are_written() -> None:
+    state = CustomerState({"name": "Ann"}, ["seg_1"])
+    payload_schema("customer-state").validate(orjson.loads(encode_customer(state)))
+    definitions = StateStore()
+    pushed = Record(7, 0, b"seg_1", orjson.dumps(segment()))
+    ControlProcessor(definitions, StateStore()).process([Slice("segments", 0, [pushed])], 0)
+    written = definitions.staged[b"segments/seg_1"]
+    assert written is not None
+    payload_schema("definitions").validate(orjson.loads(written))
+
+
+def test_a_record_of_another_form_is_refused() -> None:
+    assert not payload_schema("definitions").is_valid({"kind": "segments", "id": "seg_1", "version": 7})
+    assert payload_schema("definitions").is_valid(None)

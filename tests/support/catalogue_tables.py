@@ -1,0 +1,76 @@
+"""The tables of `schemas/README.md` that say what goes together, made from the catalogue."""
+
+from collections.abc import Iterable
+
+from streamproc.cli.schemas import FOLDER
+from streamproc.domain.catalogue import ACTION_OBJECTS, ACTIONS, CHANNELS, TRIGGERS
+from tests.support.readme import fill
+
+DOCUMENT = FOLDER / "README.md"
+
+
+def triggers_table() -> str:
+    """What each trigger needs, takes and offers."""
+    head = ("trigger", "needs", "takes as well", "actions", "objects")
+    rows = (
+        (f"`{name}`", coded(row.required), coded(row.optional), coded(row.actions), coded(row.payload))
+        for name, row in TRIGGERS.items()
+    )
+    return table(head, rows)
+
+
+def actions_table() -> str:
+    """What each action adds for placeholders."""
+    return table(("action", "objects"), ((f"`{name}`", coded(ACTION_OBJECTS[name])) for name in ACTIONS))
+
+
+def channels_table() -> str:
+    """What each channel needs of the customer, and its settings."""
+    head = ("channel", "contact", "settings", "of these with placeholders")
+    rows = (
+        (f"`{name}`", coded([row.contact] if row.contact else []), coded(row.settings), coded(row.templates))
+        for name, row in CHANNELS.items()
+    )
+    return table(head, rows)
+
+
+def matrix_table() -> str:
+    """For each trigger and channel the actions that go with both, by their first letters."""
+    rows = (
+        (f"`{event}`", *("".join(letter(event, action, name) for action in row.actions) for name in CHANNELS))
+        for event, row in TRIGGERS.items()
+    )
+    return table(("trigger", *CHANNELS), rows)
+
+
+def letter(event: str, action: str, channel: str) -> str:
+    """Name the action by its first letter where the channel is offered, else by nothing."""
+    return action[0].upper() if CHANNELS[channel].offered(event, action) else ""
+
+
+def coded(names: Iterable[str]) -> str:
+    """List names as code."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Write a table as Markdown."""
+    lines = [head, ("---",) * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("| --- ", "|---").replace("--- |", "---|")
+    )
+
+
+def with_tables(text: str) -> str:
+    """Return the document with its tables as the catalogue has them now."""
+    tables = {
+        "triggers": triggers_table(),
+        "actions": actions_table(),
+        "channels": channels_table(),
+        "matrix": matrix_table(),
+    }
+    return fill(text, tables)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(with_tables(DOCUMENT.read_text()))
