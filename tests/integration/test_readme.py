@@ -38,7 +38,8 @@ def test_the_commands_work_one_after_the_other(tmp_path: Path) -> None:
 
 
 def test_every_file_that_the_documents_point_to_exists() -> None:
-    for document in (README, ROOT / "deploy" / "runbook.md"):
+    schemas = ROOT / "schemas"
+    for document in (README, ROOT / "deploy" / "runbook.md", schemas / "README.md", schemas / "FIRST_DISTRIBUTION.md"):
         links = [part.split(")")[0].split("#")[0] for part in document.read_text().split("](")[1:]]
         for link in links:
             assert (document.parent / link).exists(), f"{document.name} points to {link}"
