@@ -7,18 +7,16 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
-from streamproc.runtime.offsets import committed_offsets
+from streamproc.runtime.offsets import committed_offsets, nothing_between
 from streamproc.runtime.table import TableReader
 
 log = structlog.get_logger(__name__)
 
 ASK_AGAIN_SECONDS = 0.1
-POLL_MILLISECONDS = 100
 
 
 class Gate:
@@ -73,7 +71,7 @@ class Gate:
             while pending:
                 committed = await committed_offsets(admin, self._group_id, list(pending))
                 for tp in list(pending):
-                    if await _nothing_between(reader, tp, committed[tp] or 0, pending[tp]):
+                    if await nothing_between(reader, tp, committed[tp] or 0, pending[tp]):
                         del pending[tp]
                 if pending:
                     await asyncio.sleep(ASK_AGAIN_SECONDS)
@@ -82,8 +80,12 @@ class Gate:
             await reader.stop()
 
     async def _table_read(self) -> None:
-        """Wait for what the processing of the sources has written to the table's topic."""
-        reader = self._kafka.reader()
+        """Wait for what the processing of the sources has written to the table's topic.
+
+        The end is that of everything written: brokers end a transaction partition by partition, so the offsets of the
+        sources may show while their definitions still count as open.
+        """
+        reader = self._kafka.reader(committed=False)
         await reader.start()
         try:
             tp = TopicPartition(self._kafka.physical(self._table.topic), 0)
@@ -91,16 +93,3 @@ class Gate:
         finally:
             await reader.stop()
         await self._table.wait_for(end)
-
-
-async def _nothing_between(reader: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> bool:
-    """Say whether no record stands from `start` up to `end`: the offsets there may be markers, or compacted away."""
-    if start >= end:
-        return True
-    reader.assign([tp])
-    reader.seek(tp, start)
-    while await reader.position(tp) < end:
-        fetched = await reader.getmany(tp, timeout_ms=POLL_MILLISECONDS, max_records=1)
-        if any(record.offset < end for record in fetched.get(tp, ())):
-            return False
-    return True

@@ -24,12 +24,16 @@ class Kafka:
         """Name of a topic in the code."""
         return topic.removeprefix(self.prefix)
 
-    def reader(self, **options: Any) -> AIOKafkaConsumer:
-        """Make a consumer without a group that sees committed records only; the caller assigns and starts it."""
+    def reader(self, *, committed: bool = True, **options: Any) -> AIOKafkaConsumer:
+        """Make a consumer without a group; the caller assigns and starts it.
+
+        Unless told otherwise it sees committed records only, and the end that it tells is before the first open
+        transaction.
+        """
         return AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             group_id=None,
-            isolation_level="read_committed",
+            isolation_level="read_committed" if committed else "read_uncommitted",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             **self.security,

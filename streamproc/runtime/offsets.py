@@ -1,13 +1,15 @@
-"""What a group has committed, asked of the brokers until they give a whole answer."""
+"""Questions about offsets: what a group has committed, and whether records stand between two of them."""
 
 import asyncio
 from collections.abc import Sequence
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from aiokafka.structs import TopicPartition
 
 ASK_AGAIN_SECONDS = 0.1
+POLL_MILLISECONDS = 100
 FINAL = (GroupAuthorizationFailedError, TopicAuthorizationFailedError)
 
 
@@ -29,3 +31,19 @@ async def committed_offsets(
         if all(tp in found for tp in partitions):
             return {tp: found[tp].offset if found[tp].offset >= 0 else None for tp in partitions}
         await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+async def nothing_between(reader: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> bool:
+    """Say whether no committed record stands from `start` up to `end`: offsets may be markers, or compacted away.
+
+    Takes over the assignment of `reader`.
+    """
+    if start >= end:
+        return True
+    reader.assign([tp])
+    reader.seek(tp, start)
+    while await reader.position(tp) < end:
+        fetched = await reader.getmany(tp, timeout_ms=POLL_MILLISECONDS, max_records=1)
+        if any(record.offset < end for record in fetched.get(tp, ())):
+            return False
+    return True
