@@ -1,0 +1,110 @@
+"""The readers beside the tasks, on a real broker: the gate, the table that it waits for, and the lag."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import TopicPartition
+
+from streamproc.runtime.gate import Gate
+from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.lag import LagMonitor
+from streamproc.runtime.table import TableReader
+from streamproc.runtime.tasks import Tasks
+from tests.support.eventually import eventually
+from tests.support.runtime import COPIES, COUNTS, SECOND_SOURCE, SOURCE, Heard, copy_worker, make_topics, produce
+
+pytestmark = [
+    pytest.mark.broker,
+    # Faust leaves sockets and transports of its consumer thread to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+TABLE = "table"
+
+
+@dataclass
+class HeardLag(Heard):
+    """Remembers the latest lag too."""
+
+    lags: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def lag(self, lags: Mapping[TopicPartition, int]) -> None:
+        self.lags = dict(lags)
+
+
+@pytest.fixture
+async def topics(kafka: str, topic_prefix: str) -> Kafka:
+    """The topics of a copy worker with one task, and a table."""
+    cluster = Kafka(kafka, topic_prefix)
+    await make_topics(cluster, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS, TABLE), 1))
+    return cluster
+
+
+async def test_the_gate_waits_for_a_transaction_of_which_the_end_is_not_written_yet(topics: Kafka) -> None:
+    applied: list[bytes] = []
+    table = TableReader(topics, TABLE, lambda key, _: applied.append(key))
+    gate = Gate(topics, "nobody", [SOURCE], table, Heard(), 30)
+    writer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, transactional_id=topics.prefix)
+    await writer.start()
+    reading = asyncio.create_task(table.run())
+    try:
+        async with writer.transaction():
+            await writer.send_and_wait(topics.physical(TABLE), key=b"first", value=b"")
+            await table.ready.wait()
+            opening = asyncio.create_task(gate.run())
+            opened, _ = await asyncio.wait([opening], timeout=1)
+            assert (opened, applied) == (set(), [])
+        await opening
+        assert applied == [b"first"]
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+        await writer.stop()
+
+
+async def test_markers_of_transactions_are_no_lag(topics: Kafka) -> None:
+    writer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, transactional_id=topics.prefix)
+    await writer.start()
+    try:
+        async with writer.transaction():
+            await writer.send_and_wait(topics.physical(SOURCE), key=b"a", value=b"1")
+    finally:
+        await writer.stop()
+    async with copy_worker(topics) as worker:
+        await eventually(lambda: worker.heard.records == 1, what="the record")
+        heard, reader = HeardLag(), topics.reader()
+        monitor = LagMonitor(topics, worker.tasks, heard)
+        await reader.start()
+        try:
+            await monitor.measure(reader)
+            await monitor.measure(reader)
+        finally:
+            await reader.stop()
+    assert heard.lags == {TopicPartition(topics.physical(topic), 0): 0 for topic in (SOURCE, SECOND_SOURCE)}
+
+
+async def test_what_stands_behind_a_task_that_stands_still_is_lag_and_what_was_deleted_is_not(topics: Kafka) -> None:
+    source, second = (TopicPartition(topics.physical(topic), 0) for topic in (SOURCE, SECOND_SOURCE))
+    await produce(topics, SOURCE, [(0, b"a", b"1"), (0, b"a", b"2")])
+    await produce(topics, SECOND_SOURCE, [(0, b"a", b"3"), (0, b"a", b"4"), (0, b"a", b"5")])
+    admin = AIOKafkaAdminClient(bootstrap_servers=topics.bootstrap)
+    await admin.start()
+    await admin.delete_records({second: RecordsToDelete(before_offset=2)})
+    await admin.close()
+
+    still = SimpleNamespace(positions={source: 1, second: None})
+    heard, reader = HeardLag(), topics.reader()
+    monitor = LagMonitor(topics, cast("Tasks", SimpleNamespace(owned=[still])), heard)
+    await reader.start()
+    try:
+        await monitor.measure(reader)
+        await monitor.measure(reader)
+    finally:
+        await reader.stop()
+    assert heard.lags == {source: 1, second: 1}
