@@ -31,6 +31,10 @@ class _Waiting:
     taken: int = 0
 
 
+# Bounds memory where records are large: a slice is what one fetch brings of a partition, bounded in bytes.
+MOST_SLICES = 16
+
+
 class WaitingSlices:
     """A short queue. It never refuses: `has_room` says when to stop fetching, and one fetch more is harmless."""
 
@@ -42,8 +46,8 @@ class WaitingSlices:
 
     @property
     def has_room(self) -> bool:
-        """Say whether fewer records wait than the limit."""
-        return self.records < self._limit
+        """Say whether fewer records wait than the limit, in few enough slices."""
+        return self.records < self._limit and len(self._slices) < MOST_SLICES
 
     def add(self, source: TopicPartition, records: list[Any], done: Done) -> None:
         """Queue a slice."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.processing.processor import Record
-from streamproc.runtime.chunks import WaitingSlices
+from streamproc.runtime.chunks import MOST_SLICES, WaitingSlices
 
 EVENTS = TopicPartition("events", 3)
 PROFILES = TopicPartition("profiles", 3)
@@ -79,3 +79,12 @@ def test_every_record_is_in_exactly_one_chunk_and_no_chunk_is_too_long(sizes: li
         assert chunk.records <= limit
         taken += [record.offset for _, part in chunk.slices for record in part]
     assert taken == list(range(first))
+
+
+async def test_many_small_slices_fill_the_queue_too() -> None:
+    waiting = WaitingSlices(limit=1000)
+    for offset in range(MOST_SLICES - 1):
+        waiting.add(EVENTS, records(offset, 1), lambda: None)
+    assert waiting.has_room
+    waiting.add(EVENTS, records(MOST_SLICES, 1), lambda: None)
+    assert not waiting.has_room
