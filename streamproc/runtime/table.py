@@ -10,9 +10,12 @@ import structlog
 from aiokafka.structs import TopicPartition
 
 from streamproc.runtime.kafka import Kafka
-from streamproc.runtime.restore import FETCH_BYTES, POLL_MILLISECONDS, POLL_RECORDS, Apply
+from streamproc.runtime.restore import FETCH_BYTES, POLL_MILLISECONDS, Apply
 
 log = structlog.get_logger(__name__)
+
+# One poll. Applying a record may compile something, up to a millisecond each, and meanwhile no chunk is worked on.
+POLL_RECORDS = 50
 
 
 class TableReader:
