@@ -156,7 +156,7 @@ class ChunkConsumer(driver.Consumer):
                 return  # the next one has begun, and ends here again
         assignment = frozenset(self.assignment())
         for tp in assignment:
-            # Faust drops what lies before the offset it has read; ours decide that themselves (Task.accept).
+            # Faust drops what lies before the offset it has read: after a task's seek back, the very records it wants.
             self._read_offset[tp] = None
         self.flow.on_assigned(assignment)
 
