@@ -69,7 +69,7 @@ def simulate(*, directory: Path, events: BufferedReader, customers: BufferedRead
     out = click.get_binary_stream("stdout")
     try:
         simulation = Simulation(_definitions(directory, zone))
-        progress = _Progress()
+        progress = Progress()
         for lines, count in _decided(simulation, events, customers):
             out.write(lines)
             out.flush()
@@ -122,7 +122,7 @@ def _load(simulation: Simulation, customers: BufferedReader, now: int) -> None:
                 click.echo(f"{customers.name}:{number}: not a customer: {reason}", err=True)
 
 
-class _Progress:
+class Progress:
     """Tells people at a terminal how far it is, if it takes long and they do not see the lines themselves."""
 
     def __init__(self) -> None:

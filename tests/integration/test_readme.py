@@ -25,7 +25,8 @@ def test_the_commands_work_one_after_the_other(tmp_path: Path) -> None:
     script = commands().replace("streamproc local up", f"streamproc local up --folder {folder}")
     script = script.replace("streamproc local down", f"streamproc local down --folder {folder}")
     # Whatever happens, nothing is left running.
-    script = f"trap 'kill $(jobs -p) 2>/dev/null || true; streamproc local down --folder {folder} >&2 || true' EXIT\n{script}"
+    tidy = f"kill $(jobs -p) 2>/dev/null || true; streamproc local down --folder {folder} >&2 || true"
+    script = f"trap '{tidy}' EXIT\n{script}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMPROC_")}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     environment["STREAMPROC_WEB_PORT"] = str(port)

@@ -3,20 +3,21 @@
 from collections.abc import Iterable
 
 from streamproc.cli.schemas import FOLDER
-from streamproc.domain.catalogue import ACTION_OBJECTS, ACTIONS, CHANNELS, TRIGGERS
+from streamproc.domain.catalogue import ACTION_OBJECTS, ACTIONS, CHANNELS, FEED_ONLY_EVENTS, TRIGGERS
 from tests.support.readme import fill
 
 DOCUMENT = FOLDER / "README.md"
 
 
 def triggers_table() -> str:
-    """What each trigger needs, takes and offers."""
+    """What each trigger needs, takes and offers, and which events are none."""
     head = ("trigger", "needs", "takes as well", "actions", "objects")
     rows = (
         (f"`{name}`", coded(row.required), coded(row.optional), coded(row.actions), coded(row.payload))
         for name, row in TRIGGERS.items()
     )
-    return table(head, rows)
+    feeding = coded(sorted(FEED_ONLY_EVENTS))
+    return f"{table(head, rows)}\n\nKnown as well, and only feeding what is known of customers: {feeding}."
 
 
 def actions_table() -> str:

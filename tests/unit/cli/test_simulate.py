@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli import main
+from streamproc.cli.simulate import Progress
 from streamproc.domain.events import MAX_BYTES
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION
@@ -259,6 +260,28 @@ def test_bad_use_ends_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ar
     result = CliRunner().invoke(main, ["simulate", *arguments], env={})
     assert (result.exit_code, result.stdout) == (2, "")
     assert what in result.stderr
+
+
+def test_configuration_that_cannot_be_read_ends_with_2(config: Path) -> None:
+    (config / "distributions" / "b.json").symlink_to(config / "nowhere.json")
+    result = simulate(config, lines(event()))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert "b.json" in result.stderr
+
+
+@pytest.mark.parametrize(("stdout", "shown"), [(False, "\r1,200 events, "), (True, "")])
+def test_people_who_do_not_see_the_lines_are_told_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stdout: bool, shown: str
+) -> None:
+    monkeypatch.setattr("streamproc.cli.simulate._PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: stdout)
+    progress = Progress()
+    progress.add(1_200)
+    progress.end()
+    printed = capsys.readouterr().err
+    assert (printed.startswith(shown), printed.endswith("/s \n")) == (True, bool(shown))
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(config: Path) -> None:
