@@ -6,6 +6,7 @@ batches' records one after the other. What is visible is decided batch by batch,
 `aiokafka.consumer.fetcher.PartitionRecords`.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,29 +21,64 @@ def fetch_slices(consumer: AIOKafkaConsumer) -> None:
     consumer._fetcher._records = _SliceResults()  # noqa: SLF001  (there is no public way)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a fetch stood, and whether it brought anything visible."""
+
+    start: int
+    end: int
+    moved: bool
+    empty: bool
+
+
+class FetchedSlice(list[Any]):
+    """The visible records of one fetch, and where they stand in the partition.
+
+    `start` is the offset from which was fetched (fetches before it that brought nothing visible count in), `end` the
+    one from which will be fetched next. `moved` tells that `start` is not the `end` of the slice before: somebody has
+    moved the consumer, or the broker has nothing left of what came next.
+    """
+
+    __slots__ = ("end", "moved", "start")
+
+    start: int
+    end: int
+    moved: bool
+
+
 class _SliceResults(dict[TopicPartition, Any]):
     """What the fetcher has brought, by partition; each result is told to give slices as it is put here."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[TopicPartition, _Place] = {}
+
     def __setitem__(self, tp: TopicPartition, result: Any) -> None:
         if type(result) is FetchResult:
-            result.getall = partial(_take_all, result)
+            result.getall = partial(self._take_all, tp, result)
         super().__setitem__(tp, result)
 
+    def _take_all(self, tp: TopicPartition, result: FetchResult, _limit: int | None = None) -> FetchedSlice:
+        """Return all visible records of a fetch; nothing if the consumer has been moved since."""
+        found = FetchedSlice()
+        if not result.check_assignment(tp) or not result.has_more():
+            return found
+        source: PartitionRecords = result._partition_records  # noqa: SLF001
+        start, last = source.next_fetch_offset, self._last.get(tp)
+        if last is not None and last.end == start:
+            found.start, found.moved = (last.start, last.moved) if last.empty else (start, False)
+        else:
+            found.start, found.moved = start, True
+        while source._records.has_next():  # noqa: SLF001
+            _take_batch(source, source._records.next_batch(), found)  # noqa: SLF001
+        found.end = source.next_fetch_offset
+        self._last[tp] = _Place(found.start, found.end, found.moved, not found)
+        result._update_position()  # noqa: SLF001
+        result._partition_records = None  # noqa: SLF001
+        return found
 
-def _take_all(result: FetchResult, max_records: int | None = None) -> list[Any]:  # noqa: ARG001  (bytes are the limit)
-    """Return all visible records of a fetch; nothing if the consumer has been moved since."""
-    if not result.check_assignment(result._topic_partition) or not result.has_more():  # noqa: SLF001
-        return []
-    source: PartitionRecords = result._partition_records  # noqa: SLF001
-    found: list[Any] = []
-    while source._records.has_next():  # noqa: SLF001
-        _take_batch(source, source._records.next_batch(), found)  # noqa: SLF001
-    result._update_position()  # noqa: SLF001
-    result._partition_records = None  # noqa: SLF001
-    return found
 
-
-def _take_batch(source: PartitionRecords, batch: Any, found: list[Any]) -> None:
+def _take_batch(source: PartitionRecords, batch: Any, found: FetchedSlice) -> None:
     """Append the records of a batch, unless it is a control batch or of an aborted transaction."""
     if not batch.validate_crc():
         raise CorruptRecordException(f"Invalid CRC - {source._tp}")  # noqa: SLF001

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -19,6 +19,7 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
 from streamproc.runtime.producer import TaskProducer, as_fenced
 from streamproc.runtime.restore import read_to_end
+from streamproc.runtime.slices import FetchedSlice
 from streamproc.runtime.store import StateStore
 
 log = structlog.get_logger(__name__)
@@ -107,6 +108,8 @@ class Task:
         self._stores: dict[str, StateStore] = {name: StateStore() for name in spec.stores}
         self._processor: Processor | None = None
         self.positions: dict[TopicPartition, int | None] = {}
+        #: By source, from where the next slice has to be.
+        self._accepted: dict[TopicPartition, int | None] = {}
         self._waiting = WaitingSlices(limit=2 * options.chunk_records)
         self._assigned = asyncio.Event()
         self._assigned.set()
@@ -125,12 +128,30 @@ class Task:
         """Say whether another slice may be fetched for this task."""
         return self.state is TaskState.RUNNING and self._waiting.has_room
 
-    def accept(self, source: TopicPartition, records: list[Any], done: Callable[[], object]) -> None:
-        """Take a fetched slice; `done` is called once its last record is committed, or when the slice is dropped."""
-        if self.state is TaskState.RUNNING:
-            self._waiting.add(source, records, done)
-        else:
+    def accept(self, source: TopicPartition, records: FetchedSlice, done: Callable[[], object]) -> None:
+        """Take a fetched slice; `done` is called once its last record is committed, or when the slice is dropped.
+
+        Raises `FatalError` when a slice before this one was lost on its way here: a restart fetches it again.
+        """
+        if self.state is not TaskState.RUNNING:
             done()
+            return
+        self._check_place(source, records)
+        self._accepted[source] = records.end
+        self._waiting.add(source, records, done)
+
+    def _check_place(self, source: TopicPartition, records: FetchedSlice) -> None:
+        expected = self._accepted[source]
+        if records.start == expected or (expected is None and records.moved):
+            return
+        if expected is not None and records.start > expected and records.moved:
+            # Nothing on this side moves the consumer forward: the broker has deleted what came next.
+            log.error("records_deleted_unread", source=source.topic, partition=source.partition,
+                      first=expected, last=records.start - 1)  # fmt: skip
+            return
+        raise FatalError(
+            f"task {self.name} got {source.topic} from offset {records.start}, and {expected or 'its beginning'} had to come next"
+        )
 
     async def run(self) -> None:
         """Make the task ready, then do chunk after chunk; ends only by an exception or by being cancelled."""
@@ -203,6 +224,7 @@ class Task:
                 await asyncio.sleep(SEEK_AGAIN_SECONDS)
                 continue
             if self._assigned.is_set() and assignment == self._assignments:
+                self._accepted = dict(self.positions)
                 self._become(TaskState.RUNNING)
                 return
 

@@ -5,7 +5,6 @@ This is the `Flow` of the chunk transport. One failing task ends the worker (`on
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
@@ -15,6 +14,7 @@ from streamproc.errors import FatalError
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
 from streamproc.runtime.offsets import committed_offsets
+from streamproc.runtime.slices import FetchedSlice
 from streamproc.runtime.task import Task, TaskOptions, TaskSpec, TaskState
 from streamproc.runtime.transport import SeekableConsumer
 
@@ -106,13 +106,18 @@ class Tasks:
         self._listener.assigned()
         log.info("assigned", tasks=sorted(f"{kind}.{partition}" for kind, partition in self._tasks))
 
-    def deliver(self, tp: TopicPartition, records: list[Any], done: Callable[[], object]) -> None:
+    def deliver(self, tp: TopicPartition, records: FetchedSlice, done: Callable[[], object]) -> None:
         """Hand a slice to its task. A slice for a task that is gone is let go."""
         task = self._by_source.get(tp)
         if task is None:
             done()
-        else:
+            return
+        try:
             task.accept(tp, records, done)
+        except FatalError as error:
+            # It must not leave the agent: Faust would restart the agent and go on.
+            self._on_fatal(error)
+            done()
 
     # What the tasks ask (task.GroupConsumer)
 

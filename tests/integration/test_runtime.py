@@ -2,17 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.structs import TopicPartition
 
 from streamproc.errors import FatalError, TaskFenced
 from streamproc.processing.processor import Output, Slice
 from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.slices import FetchedSlice
 from streamproc.runtime.store import StateStore
 from streamproc.runtime.task import TaskSpec
 from tests.support.eventually import eventually
@@ -261,3 +263,25 @@ async def test_a_worker_goes_on_in_the_middle_of_a_fetched_batch(topics: Kafka) 
             with pytest.raises(FatalError, match="enough"):
                 await asyncio.wait_for(worker.running, 30)
     assert [int(value or b"") for _, value in await read_partition(topics, COPIES, 0)] == list(range(21))
+
+
+async def test_a_slice_lost_on_its_way_to_the_task_ends_the_worker_and_its_records_come_again(
+    topics: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with copy_worker(topics) as worker:
+        await eventually(lambda: bool(worker.tasks.owned) and worker.tasks.ready)
+        deliver = worker.tasks.deliver
+
+        def lose(_: TopicPartition, __: FetchedSlice, finished: Callable[[], object]) -> None:
+            monkeypatch.setattr(worker.tasks, "deliver", deliver)
+            finished()
+
+        monkeypatch.setattr(worker.tasks, "deliver", lose)
+        await produce(topics, SOURCE, [(0, b"key", b"1")])
+        await eventually(lambda: worker.tasks.deliver != lose)
+        await produce(topics, SOURCE, [(0, b"key", b"2")])
+        with pytest.raises(FatalError, match="had to come next"):
+            await asyncio.wait_for(worker.running, 30)
+    async with copy_worker(topics) as healthy:
+        await done(healthy, records=2)
+    assert [value for _, value in await read_partition(topics, COPIES, 0)] == [b"1", b"2"]

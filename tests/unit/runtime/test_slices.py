@@ -1,0 +1,93 @@
+"""Slices: whole batches, aborted transactions left out, and the place of each slice in its partition."""
+
+from typing import Any
+
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from streamproc.runtime.slices import FetchedSlice, _SliceResults
+
+TP = TopicPartition("events", 0)
+
+
+class Position:
+    """The part of the client's subscription state that a fetch result looks at."""
+
+    active = True
+    paused = False
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+    def state_value(self, _: TopicPartition) -> "Position":
+        return self
+
+    def consumed_to(self, position: int) -> None:
+        self.position = position
+
+
+def batch(base: int, count: int, *, producer: int = -1) -> bytes:
+    builder = DefaultRecordBatchBuilder(2, 0, int(producer >= 0), producer, 0, base, 1 << 20)
+    for offset in range(count):
+        builder.append(offset, 1000 + base + offset, b"key", b"%d" % (base + offset), [])
+    data = bytearray(builder.build())
+    data[0:8] = base.to_bytes(8, "big")
+    return bytes(data)
+
+
+def fetch(
+    results: _SliceResults, position: Position, data: bytes, aborted: list[tuple[int, int]] | None = None
+) -> FetchedSlice:
+    records = PartitionRecords(
+        TP, MemoryRecords(data), aborted or [], position.position, None, None, True, READ_COMMITTED
+    )
+    results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
+    taken: Any = results.pop(TP).getall(None)
+    assert isinstance(taken, FetchedSlice)
+    return taken
+
+
+def offsets(taken: FetchedSlice) -> list[int]:
+    return [record.offset for record in taken]
+
+
+def test_a_slice_is_all_batches_of_a_fetch_and_the_position_goes_behind_them() -> None:
+    position = Position(0)
+    taken = fetch(_SliceResults(), position, batch(0, 2) + batch(2, 3))
+    assert [(record.offset, record.timestamp, record.key, record.value) for record in taken] == [
+        (n, 1000 + n, b"key", b"%d" % n) for n in range(5)
+    ]
+    assert (taken.start, taken.end, taken.moved, position.position) == (0, 5, True, 5)
+
+
+def test_records_before_the_position_are_left_out() -> None:
+    taken = fetch(_SliceResults(), Position(3), batch(0, 5))
+    assert (offsets(taken), taken.start, taken.end) == ([3, 4], 3, 5)
+
+
+def test_a_slice_that_follows_has_not_moved_and_one_after_a_seek_has() -> None:
+    results, position = _SliceResults(), Position(0)
+    fetch(results, position, batch(0, 2))
+    following = fetch(results, position, batch(2, 2))
+    position.position = 10
+    sought = fetch(results, position, batch(10, 1))
+    assert (following.start, following.moved) == (2, False)
+    assert (sought.start, sought.moved) == (10, True)
+
+
+def test_aborted_records_are_left_out_and_a_fetch_of_nothing_else_counts_to_the_next_slice() -> None:
+    results, position = _SliceResults(), Position(0)
+    nothing = fetch(results, position, batch(0, 3, producer=7), aborted=[(7, 0)])
+    after = fetch(results, position, batch(3, 2))
+    assert (offsets(nothing), position.position) == ([], 5)
+    assert (offsets(after), after.start, after.end) == ([3, 4], 0, 5)
+
+
+def test_a_result_of_another_position_brings_nothing() -> None:
+    results, position = _SliceResults(), Position(0)
+    records = PartitionRecords(TP, MemoryRecords(batch(0, 2)), [], 0, None, None, True, READ_COMMITTED)
+    results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
+    position.position = 1
+    assert results[TP].getall(None) == []
