@@ -1,0 +1,56 @@
+"""Stopping a worker on a real broker."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from streamproc.errors import TaskFenced
+from streamproc.processing.processor import Output, Slice
+from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.task import TaskSpec
+from tests.support.eventually import eventually
+from tests.support.runtime import (
+    COPIES,
+    COUNTS,
+    SECOND_SOURCE,
+    SOURCE,
+    CopyProcessor,
+    Worker,
+    copy_worker,
+    make_topics,
+    produce,
+)
+
+pytestmark = [
+    pytest.mark.broker,
+    # Faust leaves sockets and transports of its consumer thread to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+async def test_a_chunk_that_fails_for_good_while_the_worker_stops_is_no_clean_stop(
+    kafka: str, topic_prefix: str
+) -> None:
+    topics = Kafka(kafka, topic_prefix)
+    await make_topics(topics, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), 1))
+    workers: list[Worker] = []
+
+    class Stopping(CopyProcessor):
+        """Tells the worker to stop while its chunk is in hand."""
+
+        def process(self, slices: Sequence[Slice], now: int) -> Output:
+            workers[0].stop.set()
+            return super().process(slices, now)
+
+    spec = TaskSpec("copy", (SOURCE, SECOND_SOURCE), (COUNTS,), lambda _, stores: Stopping(0, stores[COUNTS]))
+    async with copy_worker(topics, spec=spec) as worker:
+        workers.append(worker)
+        await eventually(lambda: bool(worker.tasks.owned) and worker.tasks.ready)
+        usurper = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, transactional_id="copy-app.copy.0")
+        await usurper.start()
+        await usurper.stop()
+        await produce(topics, SOURCE, [(0, b"key", b"1")])
+        with pytest.raises(TaskFenced):
+            await asyncio.wait_for(worker.running, 30)
