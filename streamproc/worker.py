@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import AsyncExitStack
 from time import monotonic
 
 import structlog
@@ -44,12 +45,14 @@ async def _run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     application = build_application(settings)
-    try:
-        pages = served_pages(settings.web_host, settings.web_port, application.metrics, application.health, monotonic)
-        async with pages:
-            await _work(application, stop)
-    except OSError as error:
-        raise SettingsError([f"web_host, web_port: cannot serve there: {error}"]) from error
+    pages = served_pages(settings.web_host, settings.web_port, application.metrics, application.health, monotonic)
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(pages)
+        except OSError as error:
+            told = f"web_host, web_port: cannot serve there: {error}"
+            raise SettingsError([f"{told} (variables STREAMPROC_WEB_HOST, STREAMPROC_WEB_PORT)"]) from error
+        await _work(application, stop)
 
 
 async def _work(application: Application, stop: asyncio.Event) -> None:
