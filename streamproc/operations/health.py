@@ -9,7 +9,10 @@ STUCK_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Health:
-    """What is known, and the two answers. Times are the host's monotonic seconds."""
+    """What is known, and the two answers. Times are the host's monotonic seconds.
+
+    A crashed agent or task is no answer here: it ends the process at once.
+    """
 
     started_at: float
     tables_read: bool = False
@@ -18,13 +21,10 @@ class Health:
     lags: dict[tuple[str, int], int] = field(default_factory=dict)
     brokers_answer: bool = True
     progress_at: float = 0.0
-    crashed: str = ""
 
     def healthy(self, now: float) -> Mapping[str, str]:
         """Return what is wrong, by check; empty when nothing is. Answering at all shows that the event loop turns."""
         problems = {}
-        if self.crashed:
-            problems["agents"] = self.crashed
         behind = sum(self.lags.values())
         silent = now - max(self.progress_at, self.started_at)
         running = bool(self.tasks_by_state) and not self._unready()
