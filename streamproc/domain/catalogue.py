@@ -1,7 +1,8 @@
 """The catalogue: which trigger takes which selectors and actions, and which channel goes with them, as data.
 
 One row per trigger and one per channel. The judge refuses what no row allows, matching and the delivery jobs read
-what a trigger offers to templates, and nothing else in the package knows an event name.
+what a trigger offers to templates. The few events that do something of their own to the customer's state are named
+in `domain.events`.
 """
 
 from dataclasses import dataclass, field

@@ -11,10 +11,9 @@ from pydantic import ConfigDict, Field
 
 from streamproc.domain.catalogue import ACTIONS, SELECTORS, TRIGGERS, TriggerSpec
 from streamproc.domain.channels import Channel, check_channel
+from streamproc.domain.events import SEGMENT_ENTERED
 from streamproc.domain.form import Form, Id, Text, allowed, shown
 from streamproc.domain.problems import Problem
-
-ENTERED = "customer.segment.entered"
 
 
 class Trigger(Form):
@@ -97,8 +96,8 @@ def _check_selectors(trigger: dict[str, Any], spec: TriggerSpec) -> Iterator[Pro
             yield Problem(f"$.trigger.{selector}", "selector_required", f"{spec.event} needs {selector}")
         elif given and selector not in spec.selectors:
             yield Problem(f"$.trigger.{selector}", *_surplus_selector(selector, spec))
-    if trigger.get("include_current_members") is not None and spec.event != ENTERED:
-        told = f"only {ENTERED} takes include_current_members"
+    if trigger.get("include_current_members") is not None and spec.event != SEGMENT_ENTERED:
+        told = f"only {SEGMENT_ENTERED} takes include_current_members"
         yield Problem("$.trigger.include_current_members", "schema", told)
 
 

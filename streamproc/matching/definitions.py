@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from streamproc.domain.catalogue import TRIGGERS, RuleFamily
-from streamproc.domain.configuration import Configuration, InForce
+from streamproc.domain.configuration import KINDS, Configuration, InForce
 from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import ActionObjects, ChannelJobs, Message, Occurrence, compile_channels
 from streamproc.domain.rules import Condition, RuleCompiler
@@ -122,8 +122,7 @@ class Definitions:
 
     def counts(self) -> dict[str, int]:
         """Return how many objects of each kind are in force, and how many rules every event of a trigger meets."""
-        kinds = ("distributions", "validation-rules", "segments", "campaigns")
-        counts = {kind: len(self.configuration.objects(kind)) for kind in kinds}
+        counts: dict[str, int] = {kind: len(self.configuration.objects(kind)) for kind in KINDS}
         counts["live"] = len(self._live)
         counts["scanned"] = sum(bucket.scanned for buckets in self._buckets.values() for bucket in buckets.values())
         return counts
