@@ -49,15 +49,18 @@ class Gate:
         await self._open.wait()
 
     async def run(self) -> None:
-        """Wait for the sources, then for the table; after the timeout start with what is in force, and say so."""
+        """Wait for the sources, then for the table; after the timeout start with what is in force, and say so.
+
+        What is in force has to be known for that: the timeout does not cut short the first reading of the table.
+        """
         try:
             async with asyncio.timeout(self._timeout):
                 await self._sources_processed()
-                await self._table.ready.wait()
                 await self._table_read()
         except TimeoutError:
             log.warning("starting_with_what_is_in_force", seconds=self._timeout, table_ready=self._table.ready.is_set())
             self._listener.gate_timed_out(self._timeout)
+        await self._table.ready.wait()
         self._open.set()
 
     async def _sources_processed(self) -> None:

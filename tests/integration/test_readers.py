@@ -68,6 +68,22 @@ async def test_the_gate_waits_for_a_transaction_of_which_the_end_is_not_written_
         await writer.stop()
 
 
+async def test_after_its_timeout_the_gate_still_waits_until_the_table_has_been_read(topics: Kafka) -> None:
+    await produce(topics, TABLE, [(0, b"first", b"")])
+    applied: list[bytes] = []
+    table = TableReader(topics, TABLE, lambda key, _: applied.append(key))
+    heard = Heard()
+    gate = Gate(topics, "nobody", [SOURCE], table, heard, 0.1)
+    opening = asyncio.create_task(gate.run())
+    await eventually(lambda: heard.timeouts == 1, what="the timeout")
+    assert not gate.is_open
+    reading = asyncio.create_task(table.run())
+    await opening
+    assert (gate.is_open, applied) == (True, [b"first"])
+    reading.cancel()
+    await asyncio.wait([reading])
+
+
 async def test_markers_of_transactions_are_no_lag(topics: Kafka) -> None:
     writer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, transactional_id=topics.prefix)
     await writer.start()
