@@ -150,7 +150,8 @@ class Task:
                       first=expected, last=records.start - 1)  # fmt: skip
             return
         raise FatalError(
-            f"task {self.name} got {source.topic} from offset {records.start}, and {expected or 'its beginning'} had to come next"
+            f"task {self.name} got {source.topic} from offset {records.start}, "
+            f"and {expected or 'its beginning'} had to come next"
         )
 
     async def run(self) -> None:
