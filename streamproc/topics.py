@@ -39,7 +39,9 @@ CONFIG_TOPICS = (Topic.CAMPAIGNS, Topic.SEGMENTS, Topic.VALIDATION_RULES, Topic.
 
 _MEBIBYTE = 1024 * 1024
 _DAY_MILLISECONDS = 24 * 60 * 60 * 1000
-# A record over 1,048,576 bytes has to arrive to be parked or refused by name; upstream gets no more than this.
+#: The largest value, in bytes, that is read of an event, a profile or a configuration record.
+INPUT_LIMIT = 1_048_576
+# A record over `INPUT_LIMIT` has to arrive to be parked or refused by name; upstream gets no more than this.
 _INPUT = {"max.message.bytes": str(2 * _MEBIBYTE)}
 # Records that hold another one whole, with something around it.
 _WRAPPED = {"max.message.bytes": str(4 * _MEBIBYTE)}

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from streamproc.domain.events import MAX_BYTES
+from streamproc.topics import INPUT_LIMIT
 
 _BLOCK_BYTES = 256 * 1024
 # What stays of a longer line is still too large without its carriage return, and that is all there is to know of it.
-_KEPT_BYTES = MAX_BYTES + 2
+_KEPT_BYTES = INPUT_LIMIT + 2
 
 
 class Readable(Protocol):
@@ -34,4 +34,4 @@ def read_lines(stream: Readable) -> Iterator[list[bytes]]:
 
 def is_blank(line: bytes) -> bool:
     """Tell whether a line holds nothing; one that is too large for a record does not count as blank."""
-    return len(line) <= MAX_BYTES and not line.strip()
+    return len(line) <= INPUT_LIMIT and not line.strip()

@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from streamproc.cli.configuration_files import FileRecord
 from streamproc.cli.reading import follow, opened
 from streamproc.domain.configuration import KINDS, Configuration
-from streamproc.domain.judge import EXPECTED_VERSION, RECORD_LIMIT, judge
+from streamproc.domain.judge import EXPECTED_VERSION, judge
 from streamproc.errors import StreamprocError
 from streamproc.runtime.kafka import Kafka
-from streamproc.topics import Topic
+from streamproc.topics import INPUT_LIMIT, Topic
 
 _Pushed = TypeVar("_Pushed")
 
@@ -91,7 +91,7 @@ async def _opened(kafka: Kafka) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafk
         producer = AIOKafkaProducer(
             bootstrap_servers=kafka.bootstrap,
             enable_idempotence=True,
-            max_request_size=2 * RECORD_LIMIT,
+            max_request_size=2 * INPUT_LIMIT,
             **kafka.security,
         )
         await producer.start()
@@ -125,7 +125,7 @@ async def _await_verdicts(
 
 def _key(record: FileRecord) -> bytes | None:
     """Return the object's id, None for a record that no compacted topic would take or whose size it refuses."""
-    if len(record.value) > RECORD_LIMIT:
+    if len(record.value) > INPUT_LIMIT:
         return None
     try:
         told = orjson.loads(record.value)

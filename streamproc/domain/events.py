@@ -13,9 +13,7 @@ import orjson
 
 from streamproc.domain.catalogue import KNOWN_EVENTS
 from streamproc.domain.outcomes import Ignored, Parked
-
-#: The largest record that is read, in bytes.
-MAX_BYTES = 1_048_576
+from streamproc.topics import INPUT_LIMIT
 
 CUSTOMER_DELETED = "customer.deleted"
 SEGMENT_ENTERED = "customer.segment.entered"
@@ -93,8 +91,8 @@ def read_json(value: bytes | None) -> Any:
     """Decode a record's value; a `Parked` says why that could not be done."""
     if value is None:
         return Parked("invalid_json", "the record has no value")
-    if len(value) > MAX_BYTES:
-        return Parked("too_large", f"{len(value)} bytes; at most {MAX_BYTES} are read")
+    if len(value) > INPUT_LIMIT:
+        return Parked("too_large", f"{len(value)} bytes; at most {INPUT_LIMIT} are read")
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError as error:

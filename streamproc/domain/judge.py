@@ -22,8 +22,8 @@ from streamproc.domain.problems import Problem
 from streamproc.domain.rules import check_rules
 from streamproc.domain.segments import Segment
 from streamproc.domain.validation_rules import ValidationRule
+from streamproc.topics import INPUT_LIMIT
 
-RECORD_LIMIT = 1_048_576  # bytes of a record's value
 EXPECTED_VERSION = "expected-version"  # the header that names the version a pusher has seen
 
 MODELS: dict[str, type[Form]] = {
@@ -113,8 +113,8 @@ def _decode(value: bytes | None) -> tuple[dict[str, Any] | None, list[Problem]]:
     """Return the pushed object, or what keeps it from being one; neither for a deletion."""
     if value is None:
         return None, []
-    if len(value) > RECORD_LIMIT:
-        return None, [Problem("$", "too_large", f"the record has {len(value)} bytes; allowed: {RECORD_LIMIT}")]
+    if len(value) > INPUT_LIMIT:
+        return None, [Problem("$", "too_large", f"the record has {len(value)} bytes; allowed: {INPUT_LIMIT}")]
     try:
         record = orjson.loads(value)
     except orjson.JSONDecodeError as error:

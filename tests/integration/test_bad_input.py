@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from streamproc.domain.events import MAX_BYTES, parse_instant
+from streamproc.domain.events import parse_instant
 from streamproc.local.kafka import LocalKafka
 from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
-from streamproc.topics import Topic, deliveries
+from streamproc.topics import INPUT_LIMIT, Topic, deliveries
 from tests.support.configuration import distribution
 from tests.support.runtime import make_topics
 from tests.support.streams import Sent, all_committed, read, read_json, send, send_json
@@ -83,8 +83,8 @@ def with_customer(customer: object) -> dict[str, Any]:
 
 STRANGER = {"id": "ann", "email": "somebody@else.example"}
 BAD_EVENTS = [
-    Bad("too_large", b"ann", sized(paid("bad"), MAX_BYTES + 1)),
-    Bad("too_large", b"ann", b"x" * (MAX_BYTES + 900_000)),
+    Bad("too_large", b"ann", sized(paid("bad"), INPUT_LIMIT + 1)),
+    Bad("too_large", b"ann", b"x" * (INPUT_LIMIT + 900_000)),
     Bad("invalid_json", b"ann", b'{"id": "bad"'),
     Bad("invalid_json", b"ann", b""),
     Bad("invalid_json", b"ann", None),
@@ -115,7 +115,7 @@ BAD_EVENTS = [
     Bad("wrong_key", b"\xff", orjson.dumps(with_customer(STRANGER))),
 ]
 BAD_PROFILES = [
-    Bad("too_large", b"ann", sized(STRANGER, MAX_BYTES + 1)),
+    Bad("too_large", b"ann", sized(STRANGER, INPUT_LIMIT + 1)),
     Bad("invalid_json", b"ann", b"{"),
     Bad("invalid_json", b"ann", b""),
     Bad("invalid_event", b"ann", orjson.dumps([STRANGER])),
@@ -132,7 +132,7 @@ async def test_each_bad_event_is_parked_whole_and_the_good_ones_around_it_are_pr
     for number, bad in enumerate(BAD_EVENTS):
         records.append((b"ann", orjson.dumps(paid(f"evt_{number}")), []))
         records.append((bad.key, bad.value, BROUGHT))
-    records.append((b"ann", sized(paid("evt_largest"), MAX_BYTES), []))
+    records.append((b"ann", sized(paid("evt_largest"), INPUT_LIMIT), []))
     async with Workers(brokers, tmp_path) as workers:
         worker = await workers.started()
         await apply(brokers, worker, distribution())

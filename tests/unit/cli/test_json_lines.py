@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 
 from streamproc.cli.json_lines import is_blank, read_lines
-from streamproc.domain.events import MAX_BYTES
+from streamproc.topics import INPUT_LIMIT
 
 
 class Pieces:
@@ -47,17 +47,17 @@ def test_a_line_that_is_there_is_handed_on_before_the_next_piece_is_asked_for() 
 def test_of_a_line_that_is_too_large_only_the_size_remains() -> None:
     stream = Pieces(*[b"x" * 100_000] * 30, b"\n{}\n")
     (large, small) = all_lines(stream)
-    assert (MAX_BYTES < len(large) < MAX_BYTES + 100_010, small) == (True, b"{}")
+    assert (INPUT_LIMIT < len(large) < INPUT_LIMIT + 100_010, small) == (True, b"{}")
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-@pytest.mark.parametrize(("size", "is_kept"), [(MAX_BYTES, True), (MAX_BYTES + 1, False)])
+@pytest.mark.parametrize(("size", "is_kept"), [(INPUT_LIMIT, True), (INPUT_LIMIT + 1, False)])
 def test_a_line_end_does_not_count_to_the_size(end: bytes, size: int, is_kept: bool) -> None:
     value = b"x" * size
     (line,) = all_lines(Pieces(value, *(bytes([byte]) for byte in end)))
-    assert (line == value, len(line) <= MAX_BYTES) == (True, is_kept)
+    assert (line == value, len(line) <= INPUT_LIMIT) == (True, is_kept)
 
 
 def test_blank_is_what_holds_nothing_but_not_what_is_too_large() -> None:
-    values = [b"", b" \t", b" " * MAX_BYTES, b" " * (MAX_BYTES + 1), b"{}"]
+    values = [b"", b" \t", b" " * INPUT_LIMIT, b" " * (INPUT_LIMIT + 1), b"{}"]
     assert [is_blank(value) for value in values] == [True, True, True, False, False]

@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 
 from streamproc.cli import main
 from streamproc.cli.simulate import Progress
-from streamproc.domain.events import MAX_BYTES
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION
 from streamproc.local.shop import Shop, ShopOptions
+from streamproc.topics import INPUT_LIMIT
 from tests.support.configuration import distribution, segment, validation_rule
 
 CREATED_AT = "2026-03-03T12:00:00Z"
@@ -116,8 +116,8 @@ def test_an_event_becomes_a_line_with_the_jobs_and_decisions_of_the_worker(tmp_p
         (event(customer=""), "evt_1", "dead_letter", "invalid_event"),
         (event(type="till.opened", data={}), "evt_1", "ignored", "unknown_type"),
         (event(type="customer.updated"), "evt_1", "processed", None),
-        (b" " * (MAX_BYTES + 1), None, "dead_letter", "too_large"),
-        (orjson.dumps(event()).ljust(MAX_BYTES + 1), None, "dead_letter", "too_large"),
+        (b" " * (INPUT_LIMIT + 1), None, "dead_letter", "too_large"),
+        (orjson.dumps(event()).ljust(INPUT_LIMIT + 1), None, "dead_letter", "too_large"),
     ],
 )
 def test_every_line_has_its_outcome(

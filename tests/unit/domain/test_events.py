@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from streamproc.domain.events import MAX_BYTES, Event, format_instant, parse_instant, read_event
+from streamproc.domain.events import Event, format_instant, parse_instant, read_event
 from streamproc.domain.outcomes import Ignored, Parked
+from streamproc.topics import INPUT_LIMIT
 
 BODY: dict[str, Any] = {
     "id": "evt_1",
@@ -43,12 +44,12 @@ def test_the_group_is_optional() -> None:
 
 
 def test_a_record_of_exactly_the_size_limit_is_read() -> None:
-    padded = orjson.dumps(BODY).ljust(MAX_BYTES)
+    padded = orjson.dumps(BODY).ljust(INPUT_LIMIT)
     assert isinstance(read_event(b"cus_1", padded), Event)
 
 
 def test_a_record_over_the_size_limit_is_not_even_decoded() -> None:
-    assert read_event(b"cus_1", b"{" * (MAX_BYTES + 1)) == Parked(
+    assert read_event(b"cus_1", b"{" * (INPUT_LIMIT + 1)) == Parked(
         "too_large", "1048577 bytes; at most 1048576 are read"
     )
 

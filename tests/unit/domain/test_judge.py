@@ -6,8 +6,9 @@ import orjson
 import pytest
 
 from streamproc.domain.configuration import KINDS, Configuration, InForce
-from streamproc.domain.judge import RECORD_LIMIT, Verdict, judge
+from streamproc.domain.judge import Verdict, judge
 from streamproc.domain.problems import Problem
+from streamproc.topics import INPUT_LIMIT
 from tests.support.configuration import campaign, distribution, findings, judged, put, segment, validation_rule
 
 VALID = {
@@ -117,7 +118,7 @@ def test_what_is_no_object_is_refused(value: bytes) -> None:
 
 
 def test_a_record_of_the_greatest_size_is_accepted_and_one_byte_more_is_not() -> None:
-    value = orjson.dumps(segment()).ljust(RECORD_LIMIT)
+    value = orjson.dumps(segment()).ljust(INPUT_LIMIT)
     assert judge("segments", b"seg_1", value, 0, None, Configuration()).accepted
     assert judge("segments", b"seg_1", value + b" ", 0, None, Configuration()).errors == [
         Problem("$", "too_large", "the record has 1048577 bytes; allowed: 1048576")
@@ -216,7 +217,7 @@ def test_a_header_name_that_stands_twice_is_refused(second: str) -> None:
 )
 def test_a_record_of_the_greatest_size_is_judged_soon(record: dict[str, object]) -> None:
     value = orjson.dumps(record)
-    assert 900_000 < len(value) < RECORD_LIMIT
+    assert 900_000 < len(value) < INPUT_LIMIT
     started = perf_counter()
     assert judge("distributions", None, value, 0, None, Configuration()).accepted
     assert perf_counter() - started < 5

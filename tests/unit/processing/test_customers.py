@@ -8,7 +8,6 @@ import pytest
 
 from streamproc.domain.catalogue import FEED_ONLY_EVENTS
 from streamproc.domain.configuration import InForce
-from streamproc.domain.events import MAX_BYTES
 from streamproc.domain.outcomes import DeadLetterReason, IgnoredReason
 from streamproc.errors import DeadLetterLimitReached, FatalError
 from streamproc.matching.definitions import Definitions
@@ -16,6 +15,7 @@ from streamproc.processing.customer_chunk import Outcome
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Output, Record, Slice
 from streamproc.runtime.store import StateStore
+from streamproc.topics import INPUT_LIMIT
 from tests.support.configuration import distribution, segment, validation_rule
 
 NOW = 1_764_000_000_123
@@ -140,7 +140,7 @@ OWN_PUBLICATION = event("evt_p", "customer.publication.succeeded", publication={
 # Every row of what an input gets: input, key, outcome, reason, the type under which it is counted.
 ROWS = [
     pytest.param(event(), b"cus_1", "processed", None, "customer.order.paid", id="good"),
-    pytest.param(b" " * (MAX_BYTES + 1), b"cus_1", "dead_letter", "too_large", "unknown", id="too large"),
+    pytest.param(b" " * (INPUT_LIMIT + 1), b"cus_1", "dead_letter", "too_large", "unknown", id="too large"),
     pytest.param(b"{", b"cus_1", "dead_letter", "invalid_json", "unknown", id="not JSON"),
     pytest.param(None, b"cus_1", "dead_letter", "invalid_json", "unknown", id="no value"),
     pytest.param({"id": "x"}, b"cus_1", "dead_letter", "invalid_event", "unknown", id="bad form"),
@@ -326,7 +326,7 @@ def test_a_null_profile_of_an_unknown_customer_writes_nothing() -> None:
 @pytest.mark.parametrize(
     ("value", "key", "reason"),
     [
-        pytest.param(b" " * (MAX_BYTES + 1), b"cus_1", "too_large", id="too large"),
+        pytest.param(b" " * (INPUT_LIMIT + 1), b"cus_1", "too_large", id="too large"),
         pytest.param(b"{", b"cus_1", "invalid_json", id="not JSON"),
         pytest.param(b"[]", b"cus_1", "invalid_event", id="not an object"),
         pytest.param(b"{}", b"cus_1", "invalid_event", id="no id"),
