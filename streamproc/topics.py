@@ -44,7 +44,11 @@ INPUT_LIMIT = 1_048_576
 # A record over `INPUT_LIMIT` has to arrive to be parked or refused by name; upstream gets no more than this.
 _INPUT = {"max.message.bytes": str(2 * _MEBIBYTE)}
 # Records that hold another one whole, with something around it.
-_WRAPPED = {"max.message.bytes": str(4 * _MEBIBYTE)}
+_WRAPPED_BYTES = 4 * _MEBIBYTE
+_WRAPPED = {"max.message.bytes": str(_WRAPPED_BYTES)}
+#: The largest value, in bytes, of a job or a customer's state. Key and headers repeat ids of the input, so they can be
+#: as large as an input; the rest is for what is around them in a batch.
+OUTPUT_LIMIT = _WRAPPED_BYTES - INPUT_LIMIT - 64 * 1024
 # A reader that was away for as long as events are kept still learns of every deletion.
 _DELETIONS_KEPT = {"delete.retention.ms": str(7 * _DAY_MILLISECONDS)}
 # Small tables: an object pushed once a month is still compacted within a day.
@@ -132,7 +136,8 @@ _SPECS = (
     _flow(Topic.PARTITION_REPORTS, "command id", "customer task", partitions=1),
     *(_flow(deliveries(channel), "customer id", "customer task, code task", extra=_WRAPPED) for channel in CHANNELS),
     _flow(Topic.SEGMENT_CHANGES, "customer id", "customer task"),
-    _flow(Topic.DECISIONS, "customer id", "customer task"),
+    # A decision holds the event's id, its key is the customer's: both can be as long as an event.
+    _flow(Topic.DECISIONS, "customer id", "customer task", extra=_WRAPPED),
     _flow(Topic.PUBLICATIONS, "customer id", "code task", extra=_WRAPPED),
     _flow(Topic.DEAD_LETTERS, "key of the original", "all", days=30, extra=_WRAPPED),
     _table(Topic.CONFIG_VERDICTS, "<kind>/<id>", "control task", extra={**_WRAPPED, **_SMALL_TABLE}),

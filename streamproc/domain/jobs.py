@@ -16,6 +16,7 @@ from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.templates import Template, compile_template, compile_texts
+from streamproc.topics import OUTPUT_LIMIT
 
 Undeliverable = Literal["unsubscribed", "missing_contact", "unknown_customer"]
 # Key, value and headers, as the producer takes them: it wants a list.
@@ -30,6 +31,10 @@ def job_id(cause_id: str, customer_id: str, distribution_id: str, channel: str, 
     """Return the id of a job. The distribution's version is no part of it, so an edit cannot send twice."""
     texts = _SEPARATOR.join((cause_id, customer_id, distribution_id, channel, str(index)))
     return "job_" + blake2b(texts.encode(), digest_size=_ID_BYTES).hexdigest()
+
+
+class JobTooLarge(Exception):
+    """A job is larger than its topic takes. The text names the job and holds nothing of the customer."""
 
 
 @dataclass(slots=True)
@@ -146,7 +151,10 @@ class ChannelJobs:
     def emit(
         self, occurrence: Occurrence, jobs: list[tuple[str, Message]], decisions: list[tuple[str, Message]]
     ) -> None:
-        """Append the job with its channel, or where the channel cannot go the decision with its reason."""
+        """Append the job with its channel, or where the channel cannot go the decision with its reason.
+
+        Raises `JobTooLarge`.
+        """
         if occurrence.silenced and occurrence.is_silenced(self.channel):
             decisions.append(self._decide(occurrence, "unsubscribed"))
             return
@@ -160,6 +168,9 @@ class ChannelJobs:
             value = b'{"id":"%b%b%b' % (own_id, self.fixed, end)
         else:
             value = b'{"id":"%b%b%b%b' % (own_id, self.fixed, self.render(occurrence, own_id), end)
+        if len(value) > OUTPUT_LIMIT:
+            name = f"deliveries.{self.channel} of distribution {self.headers[0][1].decode()}"
+            raise JobTooLarge(f"the job for {name} would have {len(value)} bytes; at most {OUTPUT_LIMIT} are written")
         headers = [("job-id", own_id), *self.headers, occurrence.cause_header]
         jobs.append((self.channel, (occurrence.key, value, headers)))
 

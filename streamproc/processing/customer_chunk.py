@@ -28,7 +28,7 @@ from streamproc.domain.events import (
     read_event,
 )
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Cause, Message, Occurrence
+from streamproc.domain.jobs import Cause, JobTooLarge, Message, Occurrence
 from streamproc.domain.outcomes import (
     DeadLetterReason,
     Duplicate,
@@ -46,7 +46,7 @@ from streamproc.processing.customer_states import StagedStates
 from streamproc.processing.dead_letters import dead_letter, describe
 from streamproc.processing.duplicates import StagedIds, hash_id
 from streamproc.processing.processor import Output, OutputRecord, Slice, SourceRecord
-from streamproc.topics import Topic, deliveries
+from streamproc.topics import OUTPUT_LIMIT, Topic, deliveries
 
 #: The label of events whose type could not be read or is not known; labels must stay few.
 UNKNOWN_TYPE = "unknown"
@@ -98,6 +98,9 @@ class CustomerChunk:
             jobs, decisions = len(all_jobs), len(all_decisions)
             try:
                 refusal = decide(record)
+            except JobTooLarge as error:
+                del all_jobs[jobs:], all_decisions[decisions:]
+                refusal = Parked("too_large", str(error), self._step, self._type)
             except (FatalError, MemoryError):
                 raise
             except Exception as error:  # noqa: BLE001  (the one place where a defect becomes a dead letter)
@@ -151,11 +154,16 @@ class CustomerChunk:
         after = self._state_after(event, before)
         if isinstance(after, Parked):
             return after
+        size = 0
+        if after is not before:
+            size = self.states.size_after(key, after, len(record.value or b""))
+            if size > OUTPUT_LIMIT:
+                return self._state_too_large(size)
         if after is not None and event.type not in FEED_ONLY_EVENTS:
             self._emit(event, after)
         # Nothing below this line can fail.
         if after is not before:
-            self.states.put(key, after)
+            self.states.put(key, after, size)
         self.ids.add(hashed)
         self._processed[event.type] = self._processed.get(event.type, 0) + 1
         return None
@@ -214,7 +222,7 @@ class CustomerChunk:
         before = self.states.get(key)
         if record.value is None:
             if before is not None:
-                self.states.put(key, None)
+                self.states.put(key, None, 0)
             return None
         told = read_customer(key, record.value)
         if isinstance(told, Parked):
@@ -223,8 +231,16 @@ class CustomerChunk:
         state = before or _NEW
         replaced = replace_profile(state.profile, told)
         if replaced is not state.profile:
-            self.states.put(key, CustomerState(replaced, state.memberships))
+            after = CustomerState(replaced, state.memberships)
+            size = self.states.size_after(key, after, len(record.value))
+            if size > OUTPUT_LIMIT:
+                return self._state_too_large(size)
+            self.states.put(key, after, size)
         return None
+
+    def _state_too_large(self, size: int) -> Parked:
+        detail = f"the customer's state would have {size} bytes; at most {OUTPUT_LIMIT} are written"
+        return Parked("too_large", detail, self._step, self._type)
 
     def _note(self, refusal: Refusal, piece: Slice, record: SourceRecord, is_event: bool) -> None:
         name, reason = outcome_of(refusal)

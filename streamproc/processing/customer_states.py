@@ -2,6 +2,11 @@
 
 from streamproc.domain.customers import CustomerState, decode_customer, encode_customer
 from streamproc.processing.processor import Store
+from streamproc.topics import OUTPUT_LIMIT
+
+# Numbers can be written longer than they were read: of `1e15` and a comma come 19 bytes.
+_GROWTH = 4
+_FRAME_BYTES = 64  # a state around nothing, and what joins a part to the rest
 
 
 class StagedStates:
@@ -9,6 +14,8 @@ class StagedStates:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        # What each state has at most when it is encoded; that of a customer without state is not here.
+        self._sizes: dict[bytes, int] = {}
         self._states: dict[bytes, CustomerState | None] = {}
         self._changed: dict[bytes, CustomerState | None] = {}
 
@@ -18,12 +25,25 @@ class StagedStates:
             return self._states[key]
         except KeyError:
             value = self._store.get(key)
+            if value is not None:
+                self._sizes[key] = len(value)
             state = self._states[key] = None if value is None else decode_customer(value)
             return state
 
-    def put(self, key: bytes, state: CustomerState | None) -> None:
-        """Note a changed state; None forgets the customer."""
+    def size_after(self, key: bytes, state: CustomerState | None, read: int) -> int:
+        """Return at most how many bytes the changed state has; `read` is the size of the input that it comes from.
+
+        An upper bound that costs nothing; it is exact when the bound would be over `OUTPUT_LIMIT`.
+        """
+        if state is None:
+            return 0
+        bound = self._sizes.get(key, 0) + _GROWTH * read + _FRAME_BYTES
+        return bound if bound <= OUTPUT_LIMIT else len(encode_customer(state))
+
+    def put(self, key: bytes, state: CustomerState | None, size: int) -> None:
+        """Note a changed state with its `size_after`; None forgets the customer."""
         self._states[key] = self._changed[key] = state
+        self._sizes[key] = size
 
     def flush(self) -> None:
         """Write what changed."""

@@ -15,7 +15,7 @@ from streamproc.processing.customer_chunk import Outcome
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Output, Record, Slice
 from streamproc.runtime.store import StateStore
-from streamproc.topics import INPUT_LIMIT
+from streamproc.topics import INPUT_LIMIT, OUTPUT_LIMIT
 from tests.support.configuration import distribution, segment, validation_rule
 
 NOW = 1_764_000_000_123
@@ -467,3 +467,55 @@ def test_events_and_profiles_of_one_chunk_are_taken_slice_by_slice() -> None:
     events = Slice("customer-events", PARTITION, task.records(event("a", customer={"email": None})))
     output = task.take_slices(profiles, events)
     assert [job["customer"]["email"] for job in job_of(output)] == ["new@example.com"]
+
+
+def letters(output: Output) -> list[dict[str, bytes | None]]:
+    return [dict(headers) for _, _, headers in output.records.get(("dead-letters", PARTITION), [])]
+
+
+def largest(output: Output) -> int:
+    return max(len(value or b"") for lane, records in output.records.items() for _, value, _ in records if lane)
+
+
+def test_an_event_of_which_a_job_would_be_too_large_is_parked_and_leaves_nothing() -> None:
+    payload = "{" + ",".join(f'"{number}":{{{{order}}}}' for number in range(6)) + "}"
+    webhook = {"type": "webhook", "url": "https://shop.example", "event_name": "paid", "payload": payload}
+    task = Task(("distributions", distribution(channels=[{"type": "email"}, webhook])))
+    large = event("evt_large", order={"note": "x" * 1_000_000}, customer={"phone": "+1"})
+    output = task.take(event("evt_1", order={}), large, event("evt_2", order={}))
+    assert task.told == [("processed", None), ("dead_letter", "too_large"), ("processed", None)]
+    assert [job["cause"]["event_id"] for job in job_of(output, "email")] == ["evt_1", "evt_2"]
+    assert [job["cause"]["event_id"] for job in job_of(output, "webhook")] == ["evt_1", "evt_2"]
+    assert largest(output) <= OUTPUT_LIMIT
+    assert "phone" not in task.customers["cus_1"]["profile"]
+    (letter,) = letters(output)
+    detail = letter["detail"] or b""
+    assert letter["step"] == b"jobs"
+    assert detail.startswith(b"the job for deliveries.webhook of distribution distr_1 would have 60")
+
+
+@pytest.mark.parametrize("chunks", ["one", "many"])
+def test_an_event_by_which_a_state_would_become_too_large_is_parked(chunks: str) -> None:
+    task = Task()
+    inputs = [
+        event(f"evt_{number}", "customer.updated", customer={"metadata": {str(number): "x" * 900_000}})
+        for number in range(5)
+    ]
+    inputs.append(event("evt_5", "customer.updated", customer={"phone": "+1"}))
+    told = []
+    for some in [inputs] if chunks == "one" else [[one] for one in inputs]:
+        task.take(*some)
+        told += task.told
+        assert all(len(value or b"") <= OUTPUT_LIMIT for value in task.staged.values())
+    parked = ("dead_letter", "too_large")
+    assert told == [("processed", None)] * 3 + [parked, parked, ("processed", None)]
+    profile = task.customers["cus_1"]["profile"]
+    assert (list(profile["metadata"]), profile["phone"]) == (["0", "1", "2"], "+1")
+
+
+def test_a_state_of_numbers_that_are_written_longer_than_read_is_measured() -> None:
+    task = Task()
+    profile = b'{"id":"cus_1","metadata":{"a":[1e15' + b",1e15" * 200_000 + b"]}}"
+    output = task.take(profile, topic="customers")
+    assert (task.told, task.customers) == ([("dead_letter", "too_large")], {})
+    assert (letters(output)[0]["detail"] or b"").startswith(b"the customer's state would have 38")
