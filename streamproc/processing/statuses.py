@@ -1,5 +1,6 @@
 """The status of each distribution, as people see it: in the store and topic `distribution-status`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -16,13 +17,15 @@ class Statuses:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def show(self, distribution_id: str, configuration: Configuration) -> None:
-        """Show what is in force; nothing in force removes the status."""
-        in_force = configuration.get("distributions", distribution_id)
-        if in_force is None:
-            self._remove(distribution_id)
-        else:
-            self._put(distribution_id, _status(in_force, configuration))
+    def show(self, distribution_ids: Iterable[str], configuration: Configuration) -> None:
+        """Show what is in force; nothing in force removes the status. All are made before the first is written."""
+        found = [(one, configuration.get("distributions", one)) for one in distribution_ids]
+        made = [(one, None if it is None else orjson.dumps(_status(it, configuration))) for one, it in found]
+        for distribution_id, status in made:
+            if status is None:
+                self._remove(distribution_id)
+            else:
+                self._put(distribution_id, status)
 
     def show_rejected(self, verdict: Verdict) -> None:
         """Show a rejected record of which there is no version in force; otherwise the last good one stays in view."""
@@ -30,13 +33,11 @@ class Statuses:
             return
         error = verdict.as_json()["errors"][0]
         problem = f"{error['code']} at {error['path']}: {error['message']}"
-        self._put(
-            verdict.id,
-            {"distribution_id": verdict.id, "version": verdict.version, "state": "rejected", "problem": problem},
-        )
+        status = {"distribution_id": verdict.id, "version": verdict.version, "state": "rejected", "problem": problem}
+        self._put(verdict.id, orjson.dumps(status))
 
-    def _put(self, distribution_id: str, status: dict[str, Any]) -> None:
-        key, value = distribution_id.encode(), orjson.dumps(status)
+    def _put(self, distribution_id: str, value: bytes) -> None:
+        key = distribution_id.encode()
         if self._store.get(key) != value:
             self._store.put(key, value)
 

@@ -5,6 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
+from streamproc.domain.configuration import Configuration
+from streamproc.processing import control as control_module
 from streamproc.processing.control import ControlProcessor
 from streamproc.processing.processor import Output, Record, Slice
 from streamproc.runtime.store import StateStore
@@ -275,3 +277,35 @@ def test_a_chunk_that_was_thrown_away_leaves_nothing(control: Control) -> None:
     control.statuses.rollback()
     control.restart()
     assert control.push("distributions", distribution())["accepted"] is True
+
+
+def _fail(*_: object) -> None:
+    raise KeyError("ann@example.com")
+
+
+@pytest.mark.parametrize(
+    ("target", "name"), [(control_module, "judge"), (Configuration, "causes"), (Configuration, "_remember")]
+)
+def test_a_record_at_which_the_judge_fails_is_parked_and_refused_and_changes_nothing(
+    control: Control, monkeypatch: pytest.MonkeyPatch, target: object, name: str
+) -> None:
+    control.push("distributions", distribution())
+    before = control.status, dict(control.definitions.items())
+    works = getattr(target, name)
+    failures = iter([True])
+
+    def fail_once(*given: Any) -> Any:
+        return _fail() if next(failures, False) else works(*given)
+
+    monkeypatch.setattr(target, name, fail_once)
+    value = orjson.dumps(distribution(name="other"))
+    output = control.take(Slice("distributions", 0, [Record(1, NOW, b"distr_1", value)]))
+    ((_, verdict, _),) = output.records["config-verdicts", 0]
+    ((key, kept, headers),) = output.records["dead-letters", 0]
+    told = orjson.loads(verdict or b"")
+    assert (told["accepted"], told["version"], told["in_force_version"]) == (False, 1, 0)
+    assert told["errors"] == [{"path": "$", "code": "schema", "message": "could not be judged: KeyError"}]
+    assert (key, kept, dict(headers)["reason"]) == (b"distr_1", value, b"unexpected_error")
+    assert control.staged == {}
+    assert (control.status, dict(control.definitions.items())) == before
+    assert control.push("distributions", distribution(name="other"))["accepted"]
