@@ -13,7 +13,7 @@ INPUTS_IN_A_ROW = 1_000
 
 def dead_letter(parked: Parked, topic: str, partition: int, record: SourceRecord, parked_at: str) -> OutputRecord:
     """Keep the input as it came. The seven headers of ours stand last, behind those that it brought."""
-    headers = [
+    headers: list[tuple[str, bytes | None]] = [
         *record.headers,
         ("reason", parked.reason.encode()),
         ("detail", parked.detail.encode()),

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-# A list, because the client's compiled batch builder takes nothing else.
-Headers = list[tuple[str, bytes]]
+# A list, because the client's compiled batch builder takes nothing else. It takes null values, and gives them back.
+Headers = list[tuple[str, bytes]] | list[tuple[str, bytes | None]]
 OutputRecord = tuple[bytes | None, bytes | None, Headers]
 
 
@@ -29,7 +29,7 @@ class SourceRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...  # noqa: D102
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Record:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,7 @@ async def parked(brokers: Kafka) -> list[tuple[str, bytes | None, bytes | None, 
     found = []
     for letter in await read(brokers, Topic.DEAD_LETTERS):
         brought, ours = list(letter.headers[:-7]), letter.headers[-7:]
-        told = {name: value.decode() for name, value in ours}
+        told = {name: (value or b"").decode() for name, value in ours}
         assert (brought, [name for name, _ in ours]) == (BROUGHT, HEADERS_OF_OURS)
         assert (told["source-partition"], told["step"]) == ("0", "check")
         assert parse_instant(told["parked-at"]) is not None

@@ -52,7 +52,7 @@ class Arrivals:
             async for records in follow(reader):
                 now = clock.time()
                 for record in records:
-                    headers = dict(record.headers)
+                    headers = {name: text or b"" for name, text in record.headers}
                     self.by_channel[channels[record.topic]] += 1
                     self.by_distribution[headers["distribution-id"].decode()] += 1
                     sent_at = self._sent_at.get(headers["cause-id"])

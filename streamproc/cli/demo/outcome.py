@@ -38,10 +38,15 @@ class Outcome:
     malformed: list[str] = field(default_factory=list)
 
     def take(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
     ) -> None:
         """Take one record of a logical topic."""
-        told = {name: text.decode() for name, text in headers}
+        told = {name: (text or b"").decode() for name, text in headers}
         if topic == Topic.DEAD_LETTERS:
             self.dead_letters[told["reason"], key, hashlib.sha256(value or b"").hexdigest()] += 1
         elif topic == Topic.DECISIONS:

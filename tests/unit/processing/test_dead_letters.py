@@ -1,6 +1,8 @@
 """Dead-letter records and the limit on how many there may be."""
 
 import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 
 from streamproc.domain.outcomes import Parked
 from streamproc.errors import DeadLetterLimitReached
@@ -25,6 +27,17 @@ def test_a_dead_letter_keeps_the_input_and_says_where_it_comes_from() -> None:
             ("step", b"check"),
         ],
     )
+
+
+def test_a_header_without_value_keeps_having_none_and_the_client_writes_it() -> None:
+    record = Record(offset=0, timestamp=0, key=b"k", value=b"{", headers=[("trace", None), ("empty", b"")])
+    key, value, headers = dead_letter(Parked("invalid_json", ""), "t", 0, record, "")
+    assert headers[:2] == [("trace", None), ("empty", b"")]
+    batch = BatchBuilder(1_000, 0)
+    assert batch.append(key=key, value=value, timestamp=0, headers=headers) is not None
+    batch.close()
+    (written,) = MemoryRecords(bytes(batch._build())).next_batch()
+    assert written.headers == headers
 
 
 def test_an_input_without_key_and_value_keeps_having_none() -> None:
