@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import psutil
@@ -18,15 +17,14 @@ pytestmark = pytest.mark.broker
 SMALL = ["--events", "5000", "--rate", "2000"]
 
 
-def left_behind() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).glob("streamproc-*")}
+def left_behind(temporary: Path) -> list[str]:
+    return [path.name for path in temporary.glob("streamproc-*")]
 
 
-def test_the_demo_passes_and_leaves_nothing_behind(kafka: str) -> None:
-    before = left_behind()
+def test_the_demo_passes_and_leaves_nothing_behind(kafka: str, tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "streamproc", "demo", *SMALL, "--json"],
-        env={**os.environ, "STREAMPROC_KAFKA": kafka},
+        env={**os.environ, "STREAMPROC_KAFKA": kafka, "TMPDIR": str(tmp_path)},
         capture_output=True,
         timeout=120,
         check=False,
@@ -37,7 +35,7 @@ def test_the_demo_passes_and_leaves_nothing_behind(kafka: str) -> None:
     assert (told["passed"], told["events"]) == (True, 5000)
     assert told["jobs"] > 4000
     assert 0 < told["latency_p50_seconds"] <= told["latency_p99_seconds"]
-    assert left_behind() == before
+    assert left_behind(tmp_path) == []
 
 
 def test_the_demo_fails_when_what_comes_out_is_not_what_had_to(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,12 +51,11 @@ def test_the_demo_fails_when_what_comes_out_is_not_what_had_to(kafka: str, monke
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_stops_its_worker_and_its_broker(number: signal.Signals) -> None:
-    before = left_behind()
+def test_an_interrupted_demo_stops_its_worker_and_its_broker(number: signal.Signals, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "STREAMPROC_KAFKA"}
     process = subprocess.Popen(
         [sys.executable, "-m", "streamproc", "demo", "--events", "1000000"],
-        env=environment,
+        env={**environment, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -75,4 +72,4 @@ def test_an_interrupted_demo_stops_its_worker_and_its_broker(number: signal.Sign
     assert len(children) >= 2
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
-    assert left_behind() == before
+    assert left_behind(tmp_path) == []
