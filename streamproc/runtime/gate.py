@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
 from streamproc.runtime.offsets import committed_offsets, nothing_between
+from streamproc.runtime.patience import patiently
 from streamproc.runtime.table import TableReader
 
 log = structlog.get_logger(__name__)
@@ -55,8 +56,8 @@ class Gate:
         """
         try:
             async with asyncio.timeout(self._timeout):
-                await self._sources_processed()
-                await self._table_read()
+                await patiently("waiting for the tables' sources", self._sources_processed)
+                await self._table.wait_for(await patiently("asking for the table's end", self._table_end))
         except TimeoutError:
             log.warning("starting_with_what_is_in_force", seconds=self._timeout, table_ready=self._table.ready.is_set())
             self._listener.gate_timed_out(self._timeout)
@@ -66,9 +67,9 @@ class Gate:
     async def _sources_processed(self) -> None:
         reader = self._kafka.reader()
         admin = self._kafka.admin()
-        await reader.start()
-        await admin.start()
         try:
+            await reader.start()
+            await admin.start()
             ends = await reader.end_offsets(self._sources)
             pending = {tp: end for tp, end in ends.items() if end > 0}
             while pending:
@@ -82,17 +83,17 @@ class Gate:
             await admin.close()
             await reader.stop()
 
-    async def _table_read(self) -> None:
-        """Wait for what the processing of the sources has written to the table's topic.
+    async def _table_end(self) -> int:
+        """Return the end of what the processing of the sources has written to the table's topic.
 
-        The end is that of everything written: brokers end a transaction partition by partition, so the offsets of the
+        It is that of everything written: brokers end a transaction partition by partition, so the offsets of the
         sources may show while their definitions still count as open.
         """
         reader = self._kafka.reader(committed=False)
-        await reader.start()
+        tp = TopicPartition(self._kafka.physical(self._table.topic), 0)
         try:
-            tp = TopicPartition(self._kafka.physical(self._table.topic), 0)
-            end = (await reader.end_offsets([tp]))[tp]
+            await reader.start()
+            end: int = (await reader.end_offsets([tp]))[tp]
         finally:
             await reader.stop()
-        await self._table.wait_for(end)
+        return end

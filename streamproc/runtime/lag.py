@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
 from streamproc.runtime.offsets import nothing_between
+from streamproc.runtime.patience import patiently
 from streamproc.runtime.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -38,9 +39,12 @@ class LagMonitor:
 
     async def run(self) -> None:
         """Measure until cancelled."""
+        await patiently("measuring the lag", self._measure_on)
+
+    async def _measure_on(self) -> None:
         reader = self._kafka.reader()
-        await reader.start()
         try:
+            await reader.start()
             while True:
                 await self.measure(reader)
                 await asyncio.sleep(INTERVAL_SECONDS)
@@ -79,8 +83,8 @@ class LagMonitor:
     async def _holds_nothing(self, tp: TopicPartition, span: Span) -> bool:
         # A reader of its own: the other one would go on fetching what it was assigned here.
         reader = self._kafka.reader()
-        await reader.start()
         try:
+            await reader.start()
             return await nothing_between(reader, tp, *span)
         finally:
             await reader.stop()

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 
 from streamproc.errors import SettingsError
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
+from streamproc.runtime.patience import patiently
 
 log = structlog.get_logger(__name__)
 
 ASK_AGAIN_SECONDS = 1.0
-EXISTS = 0
+EXISTS, MISSING = 0, UnknownTopicOrPartitionError.errno
 
 
 async def wait_for_brokers(kafka: Kafka, listener: Listener) -> None:
@@ -36,12 +36,8 @@ async def wait_for_brokers(kafka: Kafka, listener: Listener) -> None:
 
 async def require_topics(kafka: Kafka, together: Sequence[Sequence[str]]) -> None:
     """Raise `SettingsError` unless all topics exist and those of each group have the same number of partitions."""
-    admin = kafka.admin()
-    await admin.start()
-    try:
-        partitions = await _partitions(admin, kafka, sorted({topic for group in together for topic in group}))
-    finally:
-        await admin.close()
+    topics = sorted({topic for group in together for topic in group})
+    partitions = await patiently("looking at the topics", lambda: _partitions(kafka, topics))
     missing = [kafka.physical(topic) for topic, count in partitions.items() if count == 0]
     if missing:
         raise SettingsError([f"no topic {name}: make the topics with streamproc topics create" for name in missing])
@@ -50,8 +46,17 @@ async def require_topics(kafka: Kafka, together: Sequence[Sequence[str]]) -> Non
         raise SettingsError([problem for problem in problems if problem])
 
 
-async def _partitions(admin: AIOKafkaAdminClient, kafka: Kafka, topics: Sequence[str]) -> dict[str, int]:
-    described = await admin.describe_topics([kafka.physical(topic) for topic in topics])
+async def _partitions(kafka: Kafka, topics: Sequence[str]) -> dict[str, int]:
+    """Return the number of partitions of each topic, 0 where there is none; raise what else the brokers say of one."""
+    admin = kafka.admin()
+    try:
+        await admin.start()
+        described = await admin.describe_topics([kafka.physical(topic) for topic in topics])
+    finally:
+        await admin.close()
+    for topic in described:
+        if topic["error_code"] not in {EXISTS, MISSING}:
+            raise for_code(topic["error_code"])(topic["topic"])
     return {
         kafka.logical(topic["topic"]): len(topic["partitions"]) if topic["error_code"] == EXISTS else 0
         for topic in described

@@ -21,11 +21,13 @@ async def read_to_end(kafka: Kafka, topic: str, partition: int, apply: Apply, pr
 
     The end is reached when the *position* is there: the last offsets may be transaction markers or may have been
     compacted away, so no record need have them. `progress` gets (offsets read, offsets in all).
+
+    Raises `KafkaError` when the brokers do not answer; what was applied until then is not the whole.
     """
     reader = kafka.reader(max_partition_fetch_bytes=FETCH_BYTES, fetch_max_wait_ms=POLL_MILLISECONDS)
     tp = TopicPartition(kafka.physical(topic), partition)
-    await reader.start()
     try:
+        await reader.start()
         reader.assign([tp])
         end = (await reader.end_offsets([tp]))[tp]
         start = (await reader.beginning_offsets([tp]))[tp]

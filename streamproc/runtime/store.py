@@ -54,6 +54,11 @@ class StateStore:
         """Throw away what is staged: its transaction was aborted."""
         self._staged.clear()
 
+    def clear(self) -> None:
+        """Forget everything, before the changelog is read again from its beginning; for a restore only."""
+        self._committed.clear()
+        self._staged.clear()
+
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take one record of the changelog."""
         if value is None:

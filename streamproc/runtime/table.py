@@ -10,6 +10,7 @@ import structlog
 from aiokafka.structs import TopicPartition
 
 from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.patience import patiently
 from streamproc.runtime.restore import FETCH_BYTES, POLL_MILLISECONDS, Apply
 
 log = structlog.get_logger(__name__)
@@ -31,13 +32,20 @@ class TableReader:
 
     async def run(self) -> None:
         """Read until cancelled. An exception of `apply` ends it: a table with a hole would decide wrongly."""
+        await patiently(f"reading {self.topic}", self._read)
+
+    async def _read(self) -> None:
+        """Read on from where the attempt before this one ended: going back would put old records in force again."""
         reader = self._kafka.reader(max_partition_fetch_bytes=FETCH_BYTES, fetch_max_wait_ms=POLL_MILLISECONDS)
         tp = TopicPartition(self._kafka.physical(self.topic), 0)
-        await reader.start()
         try:
+            await reader.start()
             reader.assign([tp])
             end = (await reader.end_offsets([tp]))[tp]
-            await reader.seek_to_beginning(tp)
+            if self.position:
+                reader.seek(tp, self.position)
+            else:
+                await reader.seek_to_beginning(tp)
             while True:
                 fetched = await reader.getmany(tp, timeout_ms=POLL_MILLISECONDS, max_records=POLL_RECORDS)
                 for record in fetched.get(tp, ()):

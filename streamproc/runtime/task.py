@@ -17,6 +17,7 @@ from streamproc.processing.processor import Headers, Output, Processor, Slice
 from streamproc.runtime.chunks import Chunk, WaitingSlices
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
+from streamproc.runtime.patience import patiently
 from streamproc.runtime.producer import TaskProducer, as_fenced
 from streamproc.runtime.restore import read_to_end
 from streamproc.runtime.slices import FetchedSlice
@@ -192,8 +193,10 @@ class Task:
 
     async def _fence_and_restore(self) -> None:
         self._become(TaskState.STARTING)
-        await self._producer.start()
-        self.positions = await self._group.committed(list(self.sources))
+        await patiently(f"fencing task {self.name}", self._producer.start)
+        self.positions = await patiently(
+            f"reading the committed offsets of task {self.name}", lambda: self._group.committed(list(self.sources))
+        )
         self._become(TaskState.RESTORING)
         for name, store in self._stores.items():
             await self._restore(name, store)
@@ -206,8 +209,12 @@ class Task:
         def progress(done: int, total: int) -> None:
             self._listener.restore_progress(self.spec.kind, self.partition, name, done, total)
 
+        async def read() -> int:
+            store.clear()
+            return await read_to_end(self._kafka, name, self.partition, store.restore, progress)
+
         started = perf_counter()
-        records = await read_to_end(self._kafka, name, self.partition, store.restore, progress)
+        records = await patiently(f"restoring {name} of task {self.name}", read)
         log.info(
             "store_restored", task=self.name, store=name, records=records, keys=len(store),
             seconds=round(perf_counter() - started, 3),

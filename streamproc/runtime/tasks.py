@@ -14,6 +14,7 @@ from streamproc.errors import FatalError
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
 from streamproc.runtime.offsets import committed_offsets
+from streamproc.runtime.patience import patiently
 from streamproc.runtime.slices import FetchedSlice
 from streamproc.runtime.task import Task, TaskOptions, TaskSpec, TaskState
 from streamproc.runtime.transport import SeekableConsumer
@@ -61,7 +62,7 @@ class Tasks:
 
     async def start(self) -> None:
         """Connect to the brokers."""
-        await self._admin.start()
+        await patiently("connecting", self._admin.start)
 
     async def stop(self) -> None:
         """Commit the chunks in hand, drop the rest, let go of everything."""
