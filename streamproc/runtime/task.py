@@ -296,8 +296,10 @@ class Task:
         self._listener.transaction_aborted(self.spec.kind, self.partition, error)
         try:
             await self._producer.abort()
-        except KafkaError as second:
-            raise as_fenced(second) or FatalError(f"task {self.name} could not abort: {second!r}") from second
+        except Exception as second:
+            # Also an AssertionError: so the client says that its producer is beyond an abort.
+            told = f"task {self.name} could not abort after {error!r}: {second!r}"
+            raise as_fenced(second) or FatalError(told) from second
         for store in self._stores.values():
             store.rollback()
         self._processor = self.spec.build(self.partition, self._stores)
