@@ -15,6 +15,8 @@ from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.structs import TopicPartition
 
+from streamproc.errors import FatalError
+
 
 def fetch_slices(consumer: AIOKafkaConsumer) -> None:
     """Make a started consumer, of which the isolation level is `read_committed`, return slices."""
@@ -84,12 +86,25 @@ def _take_batch(source: PartitionRecords, batch: Any, found: FetchedSlice) -> No
         raise CorruptRecordException(f"Invalid CRC - {source._tp}")  # noqa: SLF001
     if _is_visible(source, batch):
         start = len(found)
-        found.extend(batch)
+        try:
+            found.extend(batch)
+        except UnicodeDecodeError as error:
+            raise _unreadable(source, batch, error) from error
         if len(found) > start and found[start].offset < source.next_fetch_offset:
             # The batch begins before the position.
             found[start:] = [record for record in found[start:] if record.offset >= source.next_fetch_offset]
     # Not the offset after the last record: compaction may have removed records from the batch's end.
     source.next_fetch_offset = batch.next_offset
+
+
+def _unreadable(source: PartitionRecords, batch: Any, error: UnicodeDecodeError) -> FatalError:
+    """Say where the record is that the client cannot parse. Without the record it cannot be parked either."""
+    tp = source._tp  # noqa: SLF001
+    return FatalError(
+        f"{tp.topic}, partition {tp.partition}: a header name of a record is not UTF-8 ({error}); fetched from offset "
+        f"{source.next_fetch_offset}, the record is in the batch of offsets {batch.base_offset} to "
+        f"{batch.next_offset - 1}; see the runbook"
+    )
 
 
 def _is_visible(source: PartitionRecords, batch: Any) -> bool:

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
+from streamproc.errors import FatalError
 from streamproc.runtime.slices import FetchedSlice, _SliceResults
 
 TP = TopicPartition("events", 0)
@@ -91,3 +94,14 @@ def test_a_result_of_another_position_brings_nothing() -> None:
     results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
     position.position = 1
     assert results[TP].getall(None) == []
+
+
+def test_a_header_name_that_is_not_utf_8_is_fatal_and_says_where_it_is() -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, 0, -1, 1 << 20)
+    builder.append(0, 1000, b"key", b"value", [("name", b"")])
+    data = bytearray(builder.build().replace(b"name", b"\xff\xff\xff\xff"))
+    data[17:21] = calc_crc32c(data[21:]).to_bytes(4, "big")
+    with pytest.raises(FatalError) as told:
+        fetch(_SliceResults(), Position(0), bytes(data))
+    assert str(told.value).startswith("events, partition 0: a header name of a record is not UTF-8")
+    assert "fetched from offset 0, the record is in the batch of offsets 0 to 0" in str(told.value)
