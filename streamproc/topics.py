@@ -114,7 +114,7 @@ _SPECS = (
     _flow(Topic.CUSTOMER_EVENTS, "customer id", "upstream", extra=_INPUT),
     _table(Topic.CUSTOMERS, "customer id", "upstream", partitions="N", extra={**_INPUT, **_DELETIONS_KEPT}),
     *(_config_topic(topic) for topic in CONFIG_TOPICS),
-    _table(Topic.DEFINITIONS, "<kind>/<id>", "control task", extra={**_WRAPPED, **_SMALL_TABLE}),
+    _table(Topic.DEFINITIONS, "<kind>/<id>", "control task", extra={**_WRAPPED, **_DELETIONS_KEPT, **_SMALL_TABLE}),
     _flow(Topic.PARTITION_COMMANDS, "command id", "control task", extra=_WRAPPED),
     _flow(Topic.CODE_REQUESTS, "customer id", "customer task", extra=_WRAPPED),
     _table(
