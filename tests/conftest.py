@@ -5,10 +5,14 @@ import re
 import uuid
 from collections.abc import Iterator
 
+import hypothesis  # noqa: F401  (see below)
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streamproc.local.kafka import kafka as local_or_existing_kafka
+
+# Hypothesis is loaded here, before any test: loaded for the first time in the middle of a session by a plugin, while
+# Faust's leftovers are collected, it can end CPython 3.11 with "AST constructor recursion depth mismatch".
 
 # Quick compaction and takeover are what the tests need of a broker of their own.
 _PROPERTIES = {"log.cleaner.backoff.ms": "200"}
