@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidProducerEpoch,
@@ -26,6 +27,8 @@ from aiokafka.structs import TopicPartition
 from streamproc.errors import TaskFenced
 from streamproc.processing.processor import OutputRecord
 from streamproc.runtime.kafka import Kafka
+
+log = structlog.get_logger(__name__)
 
 # Brokers answer a new transaction's first write with a retriable error while the markers of the one before are still
 # being written. The client's default of 100 ms between attempts would be the ceiling of a task's throughput.
@@ -92,11 +95,14 @@ class TaskProducer:
         await self._producer.start()
 
     async def stop(self) -> None:
-        """Close the connections. With the broker gone the client would wait for ever: give up after a while."""
+        """Close the connections. With the broker gone the client would wait for ever: give up after a while.
+
+        Errors of the client are logged only: nothing is committed here.
+        """
         try:
             await asyncio.wait_for(self._producer.stop(), STOP_SECONDS)
-        except (TimeoutError, *FENCED):
-            return
+        except (TimeoutError, KafkaError) as error:
+            log.warning("producer_not_closed", transactional_id=self.transactional_id, error=repr(error))
 
     async def begin(self) -> None:
         """Begin a transaction."""

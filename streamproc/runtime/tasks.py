@@ -173,4 +173,8 @@ class Tasks:
 async def _close(task: Task, run: "asyncio.Task[None]") -> None:
     run.cancel()
     await asyncio.wait([run])
-    await task.close()
+    try:
+        await task.close()
+    except Exception:
+        # Nobody waits for this but a stop, and what was committed is committed.
+        log.exception("task_not_closed", task=task.name)
