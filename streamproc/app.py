@@ -53,10 +53,10 @@ class Application:
         await wait_for_brokers(self.kafka, self.watch)
         await require_topics(self.kafka, self.tasks.topics_together)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop; raises what is fatal."""
+    async def run(self, stop: asyncio.Event) -> bool:
+        """Work until told to stop, and say whether everything was let go in time; raises what is fatal."""
         readers = (self.table.run, self.gate.run, self.lag.run, self._follow_table)
-        await self.host.run(self.faust, self.tasks, readers, stop)
+        return await self.host.run(self.faust, self.tasks, readers, stop)
 
     async def _follow_table(self) -> None:
         """Keep what metrics and health say of the definitions up to date."""

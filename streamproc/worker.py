@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from time import monotonic
+from typing import NoReturn
 
 import structlog
 import uvloop
@@ -57,19 +58,22 @@ async def _run(settings: Settings) -> None:
 
 async def _work(application: Application, stop: asyncio.Event) -> None:
     log.info("starting", kafka=application.settings.kafka, prefix=application.settings.prefix, pid=os.getpid())
-    if not await _ready_to_start(application, stop):
-        return
     keeping = asyncio.create_task(_keep_what_is_restored(application))
     try:
-        await application.run(stop)
+        in_time = not await _ready_to_start(application, stop) or await application.run(stop)
+    except SettingsError:
+        keeping.cancel()
+        raise
     except FatalError as error:
         log.error("ending", reason=type(error).__name__, detail=str(error))  # noqa: TRY400  (expected; its text says all)
-        _end_now()
+        _end_now(FAILED)
     except BaseException:
         log.exception("ending", reason="unexpected")
-        _end_now()
+        _end_now(FAILED)
     keeping.cancel()
     log.info("stopped")
+    if not in_time:
+        _end_now(STOPPED)  # what still waits for the brokers would keep the process
 
 
 async def _keep_what_is_restored(application: Application) -> None:
@@ -96,7 +100,7 @@ async def _ready_to_start(application: Application, stop: asyncio.Event) -> bool
     return True
 
 
-def _end_now() -> None:
+def _end_now(code: int) -> NoReturn:
     """End without tidying up: nothing that runs after a fatal error may commit, and a restart restores everything."""
     sys.stderr.flush()
-    os._exit(FAILED)
+    os._exit(code)

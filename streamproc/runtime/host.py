@@ -5,11 +5,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import faust
+import structlog
 from faust.types.auth import CredentialsT
 
 from streamproc.errors import FatalError
 from streamproc.runtime.tasks import Tasks
 from streamproc.runtime.transport import ChunkTransport
+
+log = structlog.get_logger(__name__)
 
 # Slices, not records: a task's own queue is the buffer.
 STREAM_BUFFER_SLICES = 64
@@ -17,6 +20,8 @@ STREAM_BUFFER_SLICES = 64
 HEARTBEAT_LIMIT_SECONDS = 1.0
 # Of each partition in one answer: some hundred events, so that an answer for all partitions stays near the processor.
 PARTITION_FETCH_BYTES = 512 * 1024
+# A stop that needs the brokers ends after this time without them, within the 30 seconds that a deployment allows.
+LEAVE_SECONDS = 25.0
 
 Reader = Callable[[], Coroutine[Any, Any, None]]
 
@@ -71,31 +76,40 @@ class Host:
         if not self._fatal.done():
             self._fatal.set_result(error)
 
-    async def run(self, app: faust.App, tasks: Tasks, readers: Iterable[Reader], stop: asyncio.Event) -> None:
-        """Return after a clean stop. Raise what was fatal at once: nothing further is committed, nothing is tidied.
+    async def run(self, app: faust.App, tasks: Tasks, readers: Iterable[Reader], stop: asyncio.Event) -> bool:
+        """Return after a clean stop, with whether everything was let go in time.
 
+        Raises what was fatal at once: nothing further is committed, nothing is tidied.
         The caller ends the process after an exception; the tasks' transactions are ended by whoever fences them.
         """
-        await tasks.start()
         background = [self._watched(reader()) for reader in readers]
         background.append(self._watched(_crash_of(app)))
-        starting = self._watched(app.start())
+        starting = self._watched(_start(app, tasks))
         stopping = asyncio.create_task(stop.wait())
         try:
             first: list[asyncio.Future[Any]] = [stopping, self._fatal]
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if self._fatal.done():
                 raise self._fatal.result()
-            await tasks.stop()
-            if self._fatal.done():
-                raise self._fatal.result()  # a chunk in hand failed for good while it was waited for
-            await asyncio.wait([starting])
-            await app.stop()
+            leaving = asyncio.create_task(self._leave(app, tasks, starting))
+            await asyncio.wait([leaving], timeout=LEAVE_SECONDS)
+            if not leaving.done():
+                log.warning("left_without_the_brokers", seconds=LEAVE_SECONDS)
+                return False
+            leaving.result()
         finally:
             stopping.cancel()
             for task in background:
                 task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        return True
+
+    async def _leave(self, app: faust.App, tasks: Tasks, starting: "asyncio.Task[None]") -> None:
+        await tasks.stop()
+        if self._fatal.done():
+            raise self._fatal.result()  # a chunk in hand failed for good while it was waited for
+        await asyncio.wait([starting])
+        await app.stop()
 
     def _watched(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
         task = asyncio.create_task(work)
@@ -105,6 +119,11 @@ class Host:
     def _on_ended(self, task: "asyncio.Task[Any]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.on_fatal(error)
+
+
+async def _start(app: faust.App, tasks: Tasks) -> None:
+    await tasks.start()
+    await app.start()
 
 
 async def _crash_of(app: faust.App) -> None:

@@ -7,6 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streamproc.errors import TaskFenced
+from streamproc.local.kafka import LocalKafka
 from streamproc.processing.processor import Output, Slice
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.task import TaskSpec
@@ -54,3 +55,19 @@ async def test_a_chunk_that_fails_for_good_while_the_worker_stops_is_no_clean_st
         await produce(topics, SOURCE, [(0, b"key", b"1")])
         with pytest.raises(TaskFenced):
             await asyncio.wait_for(worker.running, 30)
+
+
+# A worker process would be gone by then; here Faust's consumer thread is cut off by the end of the test's event loop.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_stop_while_the_broker_is_away_is_a_clean_one_and_ends_in_time() -> None:
+    with LocalKafka() as broker:
+        topics = Kafka(broker.bootstrap, "stopping.")
+        await make_topics(topics, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), 1))
+        async with copy_worker(topics) as worker:
+            await eventually(lambda: bool(worker.tasks.owned) and worker.tasks.ready)
+            broker.kill()
+            worker.stop.set()
+            ended, _ = await asyncio.wait([worker.running], timeout=28)
+            assert ended == {worker.running}
+            assert worker.running.exception() is None
+            await asyncio.to_thread(broker.start)  # so that what is left of the worker's clients can be let go

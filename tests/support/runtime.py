@@ -92,7 +92,7 @@ class Worker:
     host: Host
     tasks: Tasks
     heard: Heard
-    running: "asyncio.Task[None]"
+    running: "asyncio.Task[bool]"
     stop: asyncio.Event
 
 
