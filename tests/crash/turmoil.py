@@ -19,6 +19,7 @@ from tests.support.workers import POLL_SECONDS, WorkerProcess, Workers, until
 # One commit after the other while a burst of thousands waits: what the victim has in hand is not all of it.
 COMMITS_SEEN_BEFORE = (1, 6)
 WORKING_SECONDS = 60
+SHARE_SECONDS = 10
 TAKEN_OVER_SECONDS = 60
 # A commit that was under way when its worker was stopped is completed by the broker within this time.
 SETTLING_SECONDS = 0.3
@@ -152,8 +153,17 @@ class Turmoil:
             burst.add_done_callback(self._writing.discard)
             enough = await victim.commits() + self._rng.randint(*COMMITS_SEEN_BEFORE)
 
-            async def has_committed(victim: WorkerProcess = victim, enough: float = enough) -> bool:
-                return await victim.commits() >= enough
+            # A worker that has had its share of the burst in fewer commits is struck as it is.
+            patience = asyncio.get_running_loop().time() + SHARE_SECONDS
+
+            async def has_committed(
+                victim: WorkerProcess = victim,
+                enough: float = enough,
+                burst: "asyncio.Task[None]" = burst,
+                patience: float = patience,
+            ) -> bool:
+                done = burst.done() and asyncio.get_running_loop().time() > patience
+                return done or await victim.commits() >= enough
 
             await self._while_it_runs(victim, has_committed)
             if victim in self._running:
