@@ -18,6 +18,7 @@ ALIASES = {
     "$less_than_equal": "$less_than_or_equal",
     "$greater_than": "$more_than",
 }
+ALL_LINES = {f"order.items.{field}_{word}" for field in ("price", "metadata") for word in ("any", "each")}
 QUANTIFIERS = ("any", "every", "none", "cheapest", "most_expensive")
 
 
@@ -87,13 +88,10 @@ def own_holds(name: str, path: Any, conditions: dict[str, Any], world: World, ar
     def fits(subject: Any) -> bool:
         return all(operator_holds(operator, value, subject, world) for operator, value in conditions.items())
 
-    every_line = {"order.items.price_each": "price", "order.items.metadata_each": "metadata"}
-    some_line = {"order.items.price_any": "price", "order.items.metadata_any": "metadata"}
-    if name in every_line:
-        subjects = [at(line.get(every_line[name]), path) if path else line.get("price") for line in lines_of(world)]
-        return subjects != [] and all(map(fits, subjects))
-    if name in some_line:
-        return any(fits(at(line.get(some_line[name]), path) if path else line.get("price")) for line in lines_of(world))
+    if name in ALL_LINES:
+        of_metadata = name.startswith("order.items.metadata")
+        subjects = [at(line.get("metadata"), path) if of_metadata else line.get("price") for line in lines_of(world)]
+        return subjects != [] and (all if name.endswith("_each") else any)(map(fits, subjects))
     if name in {"product.price", "sku.price"}:
         assert around is not None
         return any(fits(line.get("price")) for line in around.matching)

@@ -112,7 +112,7 @@ def nodes(place: str, depth: int) -> st.SearchStrategy[dict[str, Any]]:
         )
 
     kinds = [
-        node(PLAIN, conditions, place),
+        node(PLAIN, conditions, place, property=st.sampled_from([None, "a", "", 5, True, ["a"], {"a": "b"}])),
         node(WITH_PROPERTY, conditions, place, property=st.sampled_from(PATHS)),
         node(("customer.segment",), segments_named | conditions, place),
         node(QUANTIFIERS, quantified, "line"),

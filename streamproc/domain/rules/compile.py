@@ -63,8 +63,10 @@ class RuleCompiler:
         elif name.inside is not None:
             own = compile_item("product" if name.inside == "product" else "sku", conditions, inside)
         else:
-            # One text for all rules that read the same property: that one is always near in memory.
-            own = self._leaf(name.name, intern(node.get("property") or ""), conditions)
+            # One text for all rules that read the same property: that one is always near in memory. Whatever stands
+            # as the property of a name that reads none is kept and ignored.
+            path = intern(node["property"]) if name.needs_property else ""
+            own = self._leaf(name.name, path, conditions)
         if place != "anywhere" and name.place == "anywhere" and not own.is_always:
             own = _around(own)
         return own if name.inside is not None else both((own, inside))

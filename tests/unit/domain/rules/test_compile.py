@@ -5,7 +5,7 @@ import pytest
 
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
-from streamproc.domain.rules import RuleCompiler
+from streamproc.domain.rules import RuleCompiler, check_rules
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
@@ -35,6 +35,13 @@ CUP = {"product": {"source_id": "cup"}, "sku_id": "blue", "price": 100, "quantit
 def test_rules_that_the_logic_does_not_name_have_no_effect() -> None:
     rules = {"1": {"name": "order.amount", "conditions": {"$is": 1}}, "2": {"name": "order.items.count"}, "logic": "2"}
     assert RuleCompiler(UTC).compile(rules, "order").holds(order())
+
+
+@pytest.mark.parametrize("surplus", [5, True, ["a"], {"a": 1}, "a"])
+def test_the_property_of_a_name_that_reads_none_is_ignored_whatever_it_is(surplus: object) -> None:
+    node = {"name": "order.amount", "property": surplus, "conditions": {"$is": 5}}
+    assert check_rules({"1": node}, "$.rules").errors == []
+    assert holds(node, facts({"order": {"amount": 5}}))
 
 
 def test_a_rule_about_the_other_trigger_does_not_hold_whatever_its_operators() -> None:
