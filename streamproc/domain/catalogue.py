@@ -1,8 +1,8 @@
 """The catalogue: which trigger takes which selectors and actions, and which channel goes with them, as data.
 
-One row per trigger and one per channel. The judge refuses what no row allows, matching and the delivery jobs read
-what a trigger offers to templates. The few events that do something of their own to the customer's state are named
-in `domain.events`.
+One row per trigger, one for manual distributions, and one per channel. The judge refuses what no row allows; matching
+and the delivery jobs read what a trigger offers to templates. The few events that do something of their own to the
+customer's state are named in `domain.events`.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ ACTION_OBJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class TriggerSpec:
-    """One trigger: what may stand beside it in a distribution, and what its events carry.
+    """One trigger, or the manual distribution: what may stand beside it, and what its events carry.
 
     `payload` names the objects of the event's `data`; `rule_family` the rule names that a validation rule may use
     here beside `customer.*`, and is None where no validation rule is taken.
@@ -124,6 +124,9 @@ _TRIGGER_ROWS = (
 
 TRIGGERS: dict[str, TriggerSpec] = {row.event: row for row in _TRIGGER_ROWS}
 
+# What stands in the place of a trigger's row for a distribution that people release.
+MANUAL = TriggerSpec("manual", "manual", (), (), _ALL, ("distribution", "customer"))
+
 # Known events that start nothing: they only feed the customer's state.
 FEED_ONLY_EVENTS = frozenset({"customer.created", "customer.updated", "customer.deleted", "customer.order.fulfilled"})
 KNOWN_EVENTS = frozenset(TRIGGERS) | FEED_ONLY_EVENTS
@@ -156,15 +159,19 @@ class ChannelSpec:
 
 
 def _of(*categories: str) -> frozenset[str]:
-    return frozenset(row.event for row in _TRIGGER_ROWS if row.category in categories)
+    return frozenset(row.event for row in (*_TRIGGER_ROWS, MANUAL) if row.category in categories)
 
 
 _ANY_ACTION = frozenset(ACTIONS)
 _CODES = frozenset({"codes"})
-_EVERYWHERE = (Offer(frozenset(TRIGGERS), _ANY_ACTION),)
+_ON_MANUAL = _of("manual")
+_ANY_TRIGGER = frozenset(TRIGGERS) | _ON_MANUAL
+_EVERYWHERE = (Offer(_ANY_TRIGGER, _ANY_ACTION),)
+# The product gives a manual plain message no webhook.
+_WEBHOOK_OFFERS = (Offer(frozenset(TRIGGERS), _ANY_ACTION), Offer(_ON_MANUAL, frozenset({"promotion", "codes"})))
 _POINTS_ADDED = frozenset({_CARD_EVENT + "points_added"})
 _BRAZE_TRIGGERS = (
-    _of("segment", "cart", "custom_event", "publication", "reward")
+    _of("segment", "cart", "custom_event", "publication", "reward", "manual")
     | _POINTS_ADDED
     | {"customer.rewarded.loyalty_points"}
 )
@@ -174,22 +181,23 @@ _CHANNEL_ROWS = (
     # channel, contact, settings, settings with placeholders, offers
     ChannelSpec("email", "email", ("template_id",), (), _EVERYWHERE),
     ChannelSpec("sms", "phone", ("template_id",), (), _EVERYWHERE),
-    ChannelSpec("webhook", None, _WEBHOOK, ("payload",), _EVERYWHERE),
+    ChannelSpec("webhook", None, _WEBHOOK, ("payload",), _WEBHOOK_OFFERS),
     ChannelSpec("braze", "source_id", ("fields",), ("fields",), (Offer(_BRAZE_TRIGGERS, _ANY_ACTION),)),
     ChannelSpec(
         "klaviyo", "source_id", ("fields",), ("fields",),
         (
-            Offer(_of("segment", "cart", "custom_event"), _CODES),
+            Offer(_of("segment", "cart", "custom_event", "manual"), _CODES),
             Offer(_of("publication") | _POINTS_ADDED, frozenset(_PLAIN)),
         ),
     ),
     ChannelSpec(
-        "mailchimp", "email", ("fields",), ("fields",), (Offer(_of("segment", "cart", "custom_event"), _CODES),)
+        "mailchimp", "email", ("fields",), ("fields",),
+        (Offer(_of("segment", "cart", "custom_event", "manual"), _CODES),),
     ),
     ChannelSpec("activecampaign", "email", ("fields",), ("fields",), _EVERYWHERE),
     ChannelSpec("batch", "source_id", ("fields",), ("fields",), _EVERYWHERE),
     ChannelSpec("intercom", "source_id", ("fields",), ("fields",), _EVERYWHERE),
-    ChannelSpec("shopify", None, ("fields",), ("fields",), (Offer(frozenset(TRIGGERS), _CODES),)),
+    ChannelSpec("shopify", None, ("fields",), ("fields",), (Offer(_ANY_TRIGGER, _CODES),)),
 )  # fmt: skip
 
 CHANNELS: dict[str, ChannelSpec] = {row.type: row for row in _CHANNEL_ROWS}

@@ -109,9 +109,10 @@ class Configuration:
                 known = object_id in self._objects[kind]
             if not known:
                 yield f"missing {kind} {object_id}"
-        trigger = record["trigger"]
-        yield from self._tier_causes(trigger)
-        yield from self._rule_causes(trigger)
+        trigger = record.get("trigger")
+        if trigger is not None:
+            yield from self._tier_causes(trigger)
+            yield from self._rule_causes(trigger)
 
     def _tier_causes(self, trigger: dict[str, Any]) -> Iterator[str]:
         """A tier is looked for in the trigger's campaign; while that is missing, it alone is the cause."""
@@ -172,9 +173,9 @@ class Configuration:
 
 def _references(record: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what a distribution names, by kind and id, in the order of its fields. Loyalty tiers are not in here."""
-    trigger, action = record["trigger"], record["action"]
+    trigger, audience, action = record.get("trigger") or {}, record.get("audience") or {}, record["action"]
     named = [
-        ("segments", trigger.get("segment_id")),
+        ("segments", trigger.get("segment_id") or audience.get("segment_id")),
         ("validation-rules", trigger.get("validation_rule_id")),
         ("campaigns", trigger.get("campaign_id")),
         (_PROMOTION_TIERS, action.get("promotion_tier_id") if action["type"] == "promotion" else None),

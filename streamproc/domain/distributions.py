@@ -1,4 +1,4 @@
-"""Distributions: their form, and whether trigger, selectors, action and channels go together.
+"""Distributions: their form, and whether trigger or audience, selectors, action and channels go together.
 
 What is checked here concerns one record by itself. Whether the objects that it names exist is for
 `domain.configuration`.
@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from streamproc.domain.catalogue import ACTIONS, SELECTORS, TRIGGERS, TriggerSpec
+from streamproc.domain.catalogue import ACTIONS, MANUAL, SELECTORS, TRIGGERS, TriggerSpec
 from streamproc.domain.channels import Channel, check_channel
 from streamproc.domain.events import SEGMENT_ENTERED
 from streamproc.domain.form import Form, Id, Text, allowed, shown
@@ -25,8 +25,29 @@ class Trigger(Form):
     campaign_id: Id | None = None
     custom_event: Text | None = None
     loyalty_tier_id: Id | None = None
-    # Reaching those who are members already needs a walk over all customers, which no task does yet.
-    include_current_members: Literal[False] | None = None
+    include_current_members: bool | None = None
+
+
+class AudienceCustomer(Form):
+    """The one customer whom a manual distribution addresses; more than the id creates or updates it."""
+
+    id: Text
+
+
+class Audience(Form):
+    """Whom a manual distribution addresses: one customer, or the members of a segment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"properties": {name: {"not": {"type": "null"}}}, "required": [name]}
+                for name in ("customer", "segment_id")
+            ]
+        }
+    )
+
+    customer: AudienceCustomer | None = None
+    segment_id: Id | None = None
 
 
 class PromotionAction(Form):
@@ -43,7 +64,7 @@ class MessageAction(Form):
 
 
 class Distribution(Form):
-    """When this happens, give them that, through these channels."""
+    """When this happens (or once, to these people), give them that, through these channels."""
 
     tagged: ClassVar[Mapping[str, int]] = {"action": 1, "channels": 2}
     model_config = ConfigDict(
@@ -55,7 +76,14 @@ class Distribution(Form):
                         "required": ["trigger"],
                         "properties": {"trigger": {"type": "object"}, "audience": {"type": "null"}},
                     },
-                }
+                },
+                {
+                    "if": {"properties": {"kind": {"const": "manual"}}},
+                    "then": {
+                        "required": ["audience"],
+                        "properties": {"trigger": {"type": "null"}, "audience": {"type": "object"}},
+                    },
+                },
             ]
         }
     )
@@ -63,16 +91,22 @@ class Distribution(Form):
     id: Id
     name: Text
     status: Literal["draft", "live", "paused"]
-    kind: Literal["automatic"]
+    kind: Literal["automatic", "manual"]
     trigger: Trigger | None = None
+    audience: Audience | None = None
     action: Annotated[PromotionAction | MessageAction, Field(discriminator="type")]
     channels: Annotated[list[Channel], Field(min_length=1)]
 
 
 def check_distribution(record: dict[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with a distribution beyond its form; parts without a form are passed over."""
-    if record.get("kind") != "automatic":
-        return
+    if record.get("kind") == "automatic":
+        yield from _check_automatic(record)
+    elif record.get("kind") == "manual":
+        yield from _check_manual(record)
+
+
+def _check_automatic(record: dict[str, Any]) -> Iterator[Problem]:
     if record.get("audience") is not None:
         yield Problem("$.audience", "schema", "an automatic distribution has a trigger and no audience")
     trigger = record.get("trigger")
@@ -87,6 +121,17 @@ def check_distribution(record: dict[str, Any]) -> Iterator[Problem]:
         return
     yield from _check_selectors(trigger, spec)
     yield from _check_action_and_channels(record, spec)
+
+
+def _check_manual(record: dict[str, Any]) -> Iterator[Problem]:
+    if record.get("trigger") is not None:
+        yield Problem("$.trigger", "schema", "a manual distribution has an audience and no trigger")
+    audience = record.get("audience")
+    if audience is None:
+        yield Problem("$.audience", "schema", "a manual distribution needs an audience")
+    elif isinstance(audience, dict) and (audience.get("customer") is None) == (audience.get("segment_id") is None):
+        yield Problem("$.audience", "schema", "an audience has exactly one of customer and segment_id")
+    yield from _check_action_and_channels(record, MANUAL)
 
 
 def _check_selectors(trigger: dict[str, Any], spec: TriggerSpec) -> Iterator[Problem]:

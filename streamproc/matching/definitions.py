@@ -138,7 +138,8 @@ class Definitions:
         former = self._live.pop(distribution_id, None)
         if former is not None:
             self._remove(former)
-        if in_force is not None and in_force.record["status"] == "live":
+        # Events start only automatic ones; a manual one is released by the control task.
+        if in_force is not None and in_force.record["status"] == "live" and in_force.record["kind"] == "automatic":
             distribution = self._live[distribution_id] = CompiledDistribution(in_force)
             self._add(distribution)
 

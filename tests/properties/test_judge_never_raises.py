@@ -42,6 +42,7 @@ DISTRIBUTION = nearly(
     status=st.just("live"),
     kind=st.sampled_from(["automatic", "manual"]),
     trigger=nearly(event=st.sampled_from(list(TRIGGERS)), **dict.fromkeys(SELECTORS, IDS)),
+    audience=nearly(segment_id=IDS, customer=nearly(id=IDS)),
     action=nearly(type=st.sampled_from(["promotion", "codes", "message"]), promotion_tier_id=IDS),
     channels=st.lists(CHANNEL, max_size=3),
 )

@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 
 from streamproc.cli.schemas import FOLDER
-from streamproc.domain.catalogue import ACTION_OBJECTS, ACTIONS, CHANNELS, FEED_ONLY_EVENTS, TRIGGERS
+from streamproc.domain.catalogue import (
+    ACTION_OBJECTS,
+    ACTIONS,
+    CHANNELS,
+    FEED_ONLY_EVENTS,
+    MANUAL,
+    TRIGGERS,
+    TriggerSpec,
+)
 from tests.support.readme import fill
 
 DOCUMENT = FOLDER / "README.md"
@@ -17,7 +25,11 @@ def triggers_table() -> str:
         for name, row in TRIGGERS.items()
     )
     feeding = coded(sorted(FEED_ONLY_EVENTS))
-    return f"{table(head, rows)}\n\nKnown as well, and only feeding what is known of customers: {feeding}."
+    return (
+        f"{table(head, rows)}\n\nKnown as well, and only feeding what is known of customers: {feeding}.\n\n"
+        f"A distribution of kind `manual` has an `audience` instead of a trigger, takes the actions "
+        f"{coded(MANUAL.actions)} and offers the objects {coded(MANUAL.payload)}."
+    )
 
 
 def actions_table() -> str:
@@ -37,16 +49,14 @@ def channels_table() -> str:
 
 def matrix_table() -> str:
     """For each trigger and channel the actions that go with both, by their first letters."""
-    rows = (
-        (f"`{event}`", *("".join(letter(event, action, name) for action in row.actions) for name in CHANNELS))
-        for event, row in TRIGGERS.items()
-    )
+    named = [*((f"`{event}`", row) for event, row in TRIGGERS.items()), ("kind `manual`", MANUAL)]
+    rows = ((name, *(letters(row, channel) for channel in CHANNELS)) for name, row in named)
     return table(("trigger", *CHANNELS), rows)
 
 
-def letter(event: str, action: str, channel: str) -> str:
-    """Name the action by its first letter where the channel is offered, else by nothing."""
-    return action[0].upper() if CHANNELS[channel].offered(event, action) else ""
+def letters(trigger: TriggerSpec, channel: str) -> str:
+    """Name by their first letters the actions with which the channel is offered."""
+    return "".join(action[0].upper() for action in trigger.actions if CHANNELS[channel].offered(trigger.event, action))
 
 
 def coded(names: Iterable[str]) -> str:

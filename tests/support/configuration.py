@@ -23,6 +23,12 @@ def distribution(**fields: Any) -> Json:
     } | fields
 
 
+def manual(**fields: Any) -> Json:
+    """A live message by e-mail to the members of a segment."""
+    record = distribution(name="Sale", kind="manual", audience={"segment_id": "seg_1"}) | fields
+    return {name: value for name, value in record.items() if name != "trigger" or name in fields}
+
+
 def validation_rule(**fields: Any) -> Json:
     """Orders above 50.00."""
     return {

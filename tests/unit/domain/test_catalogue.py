@@ -6,6 +6,7 @@ from streamproc.domain.catalogue import (
     CHANNELS,
     FEED_ONLY_EVENTS,
     KNOWN_EVENTS,
+    MANUAL,
     SELECTORS,
     TRIGGERS,
     channels_offered,
@@ -65,6 +66,25 @@ def test_an_action_offers_its_objects_beside_those_of_the_event() -> None:
     assert entered.offered("message") == {"customer", "segment"}
     assert entered.offered("promotion") == {"customer", "segment", "campaign", "promotion_tier"}
     assert entered.offered("codes") == {"customer", "segment", "campaign", "voucher", "publication"}
+
+
+def test_a_manual_distribution_takes_every_action_and_no_selector_and_offers_itself() -> None:
+    assert (MANUAL.actions, MANUAL.selectors, MANUAL.rule_family) == (ACTIONS, (), None)
+    assert MANUAL.offered("message") == {"distribution", "customer"}
+    assert MANUAL.offered("promotion") == {"distribution", "customer", "campaign", "promotion_tier"}
+    assert MANUAL.offered("codes") == {"distribution", "customer", "campaign", "voucher", "publication"}
+
+
+def test_a_manual_distribution_takes_these_channels() -> None:
+    with_codes = set(CHANNELS)
+    assert set(channels_offered(MANUAL.event, "codes")) == with_codes
+    assert set(channels_offered(MANUAL.event, "promotion")) == with_codes - {"klaviyo", "mailchimp", "shopify"}
+    assert set(channels_offered(MANUAL.event, "message")) == with_codes - {
+        "klaviyo",
+        "mailchimp",
+        "shopify",
+        "webhook",
+    }
 
 
 def test_every_channel_has_its_topic() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from streamproc.domain.configuration import Configuration, InForce
-from tests.support.configuration import campaign, distribution, put, segment, validation_rule
+from tests.support.configuration import campaign, distribution, manual, put, segment, validation_rule
 
 PROMOTION = {"type": "promotion", "promotion_tier_id": "promo_1"}
 
@@ -41,6 +41,13 @@ def rule_on(*names: str, **fields: Any) -> dict[str, Any]:
         ),
         (naming(campaign_id="camp_1"), "missing campaigns camp_1", "campaigns", campaign()),
         (distribution(action=PROMOTION), "missing promotion-tiers promo_1", "campaigns", campaign()),
+        (manual(), "missing segments seg_1", "segments", segment()),
+        (
+            manual(audience={"customer": {"id": "cust_1"}}, action=PROMOTION),
+            "missing promotion-tiers promo_1",
+            "campaigns",
+            campaign(),
+        ),
     ],
 )
 def test_a_distribution_is_blocked_while_what_it_names_is_missing(

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from streamproc.domain.catalogue import TRIGGERS
+from streamproc.domain.catalogue import CHANNELS, TRIGGERS
 from streamproc.domain.problems import Problem
-from tests.support.configuration import distribution, findings, judged
+from tests.support.configuration import distribution, findings, judged, manual
 
 PROMOTION = {"type": "promotion", "promotion_tier_id": "promo_1"}
 VALUES = {
@@ -110,12 +110,76 @@ def test_codes_are_refused_with_the_actions_that_exist() -> None:
     ]
 
 
-def test_a_manual_distribution_is_refused_with_the_kinds_that_exist_and_nothing_else() -> None:
-    record = distribution(kind="manual", audience={"segment_id": "seg_1"})
-    del record["trigger"]
-    assert judged("distributions", record).errors == [
-        Problem("$.kind", "schema", '"manual" is not allowed here; allowed: automatic')
+def test_an_unknown_kind_is_refused_with_those_that_exist_and_nothing_else() -> None:
+    assert judged("distributions", distribution(kind="weekly", trigger=None)).errors == [
+        Problem("$.kind", "schema", '"weekly" is not allowed here; allowed: automatic, manual')
     ]
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [
+        {"segment_id": "seg_1"},
+        {"segment_id": "seg_1", "customer": None},
+        {"customer": {"id": "cust_1"}, "segment_id": None},
+        {"customer": {"id": "cust_1", "email": "ada@mail.example", "metadata": {"size": "M"}}, "note": 5},
+    ],
+)
+@pytest.mark.parametrize("status", ["draft", "live", "paused"])
+def test_a_manual_distribution_addresses_one_customer_or_one_segment(audience: dict[str, Any], status: str) -> None:
+    assert judged("distributions", manual(audience=audience, status=status)).accepted
+
+
+@pytest.mark.parametrize(
+    ("audience", "path"),
+    [
+        (None, "$.audience"),
+        ({}, "$.audience"),
+        ({"segment_id": None, "customer": None}, "$.audience"),
+        ({"segment_id": "seg_1", "customer": {"id": "cust_1"}}, "$.audience"),
+        ("seg_1", "$.audience"),
+        ({"segment_id": 5}, "$.audience.segment_id"),
+        ({"customer": "cust_1"}, "$.audience.customer"),
+        ({"customer": {"email": "ada@mail.example"}}, "$.audience.customer.id"),
+        ({"customer": {"id": ""}}, "$.audience.customer.id"),
+        ({"customer": {"id": 7}}, "$.audience.customer.id"),
+    ],
+)
+def test_another_audience_is_refused(audience: object, path: str) -> None:
+    assert findings(judged("distributions", manual(audience=audience))) == [(path, "schema")]
+
+
+def test_a_manual_distribution_needs_its_audience_and_has_no_trigger() -> None:
+    record = manual(trigger={"event": "customer.order.paid"})
+    del record["audience"]
+    assert findings(judged("distributions", record)) == [("$.trigger", "schema"), ("$.audience", "schema")]
+
+
+@pytest.mark.parametrize("action", [{"type": "message"}, PROMOTION])
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_manual_distribution_takes_the_channels_of_its_action(action: dict[str, str], channel: str) -> None:
+    record = manual(action=action, channels=[{"type": channel, "url": "https://a.example", "event_name": "sale"}])
+    promotion = action["type"] == "promotion"
+    allowed = ["email", "sms", *(["webhook"] if promotion else []), "braze", "activecampaign", "batch", "intercom"]
+    expected = []
+    if channel not in allowed:
+        told = f'"{channel}" does not go with manual and {action["type"]}; allowed: {", ".join(allowed)}'
+        expected = [Problem("$.channels[0].type", "channel_not_allowed", told)]
+    assert judged("distributions", record).errors == expected
+
+
+def test_templates_of_a_manual_distribution_may_name_it_its_customer_and_what_the_action_adds() -> None:
+    fields = {
+        name: f"{{{{{name}.id}}}}" for name in ("customer", "distribution", "campaign", "promotion_tier", "order")
+    }
+    record = manual(channels=[{"type": "batch", "fields": fields}])
+    at = "$.channels[0].fields."
+    assert findings(judged("distributions", record)) == [
+        (f"{at}campaign", "bad_placeholder"),
+        (f"{at}promotion_tier", "bad_placeholder"),
+        (f"{at}order", "bad_placeholder"),
+    ]
+    assert findings(judged("distributions", record | {"action": PROMOTION})) == [(f"{at}order", "bad_placeholder")]
 
 
 def test_an_automatic_distribution_has_a_trigger_and_no_audience() -> None:
@@ -128,13 +192,14 @@ def test_an_automatic_distribution_has_a_trigger_and_no_audience() -> None:
     [
         ("customer.segment.entered", False, []),
         ("customer.segment.entered", None, []),
-        ("customer.segment.entered", True, [("$.trigger.include_current_members", "schema")]),
+        ("customer.segment.entered", True, []),
+        ("customer.segment.entered", "yes", [("$.trigger.include_current_members", "schema")]),
         ("customer.segment.left", False, [("$.trigger.include_current_members", "schema")]),
         ("customer.segment.left", None, []),
     ],
 )
 def test_current_members_are_a_matter_of_entered_alone(
-    event: str, value: bool | None, expected: list[tuple[str, str]]
+    event: str, value: object, expected: list[tuple[str, str]]
 ) -> None:
     assert findings(judged("distributions", on(event, include_current_members=value))) == expected
 

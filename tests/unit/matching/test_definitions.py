@@ -8,6 +8,7 @@ from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import Cause, Message, Occurrence
 from streamproc.matching.definitions import Definitions
+from tests.support.configuration import manual
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 GOLD = {"rules": {"1": {"name": "customer.metadata", "property": "plan", "conditions": {"$is": ["gold"]}}}}
@@ -50,6 +51,13 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+def test_an_event_starts_no_manual_distribution(world: World) -> None:
+    world.distribution("dist_1", "customer.order.paid")
+    world.put("distributions", "dist_1", manual(id="dist_1", audience={"customer": {"id": "c"}}))
+    assert world.match("customer.order.paid") == []
+    assert world.definitions.counts()["live"] == 0
 
 
 def test_matches_come_out_by_id_whatever_the_order_of_arrival(world: World) -> None:
