@@ -42,6 +42,10 @@ class Metrics:
         self.chunk_seconds = Histogram(
             "streamproc_chunk_seconds", "deciding and writing one chunk", ["kind"], buckets=_SECONDS, registry=registry
         )
+        self.step_seconds = Histogram(
+            "streamproc_step_seconds", "deciding and writing one step of long work", ["kind"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
         self.transaction_seconds = Histogram(
             "streamproc_transaction_seconds", "one transaction, begin to commit", ["kind"],
             buckets=_SECONDS, registry=registry,

@@ -41,6 +41,23 @@ class Watch:
         metrics.delay_seconds.labels(kind).observe(max(delay_seconds, 0))
         self._health.progress_at = self._monotonic()
 
+    def step_committed(
+        self,
+        kind: str,
+        partition: int,  # noqa: ARG002
+        *,
+        counts: Counter[tuple[str, ...]],
+        seconds: float,
+        transaction_seconds: float,
+    ) -> None:
+        """Count a committed step of long work."""
+        metrics = self._metrics
+        metrics.count(counts)
+        metrics.commits.labels(kind).inc()
+        metrics.step_seconds.labels(kind).observe(seconds)
+        metrics.transaction_seconds.labels(kind).observe(transaction_seconds)
+        self._health.progress_at = self._monotonic()
+
     def transaction_aborted(self, kind: str, partition: int, error: BaseException) -> None:  # noqa: ARG002
         """Count an aborted transaction."""
         self._metrics.aborts.labels(kind).inc()

@@ -26,6 +26,8 @@ from streamproc.topics import Topic
 class ControlProcessor:
     """Decides for the configuration topics, of which the name is the kind. Holds what the two stores hold."""
 
+    wake_at: int | None = None
+
     def __init__(self, definitions: Store, statuses: Store) -> None:
         self._definitions = definitions
         self._statuses = Statuses(statuses)

@@ -14,6 +14,8 @@ from streamproc.processing.processor import Output, Slice, Store
 class CustomerProcessor:
     """Decides for the customers of one partition. Takes slices of `customer-events` and `customers`."""
 
+    wake_at: int | None = None
+
     def __init__(
         self,
         partition: int,

@@ -4,6 +4,9 @@ A `Processor` is synchronous and has no clock, no await and no I/O. Its host giv
 stores and tables of its task, and gets back an `Output`. The host makes the output true (in one Kafka
 transaction, as lines on standard output, or as lists in a test), or throws it away together with the processor
 and builds a new one from the committed stores.
+
+Work that is too long for one chunk is done in steps: the processor names a time (`wake_at`), and its host gives it a
+chunk without records then. What a step leaves in the stores is where the next one, or a new processor, goes on.
 """
 
 from collections import Counter
@@ -87,8 +90,17 @@ class Store(Protocol):
 class Processor(Protocol):
     """Decides for one task."""
 
+    @property
+    def wake_at(self) -> int | None:
+        """When it wants `process([], now)`, in milliseconds by the host's clock: long work, or something that is due.
+
+        A time in the past is at once; None waits for records. The host asks anew after each chunk and each step.
+        """
+
     def process(self, slices: Sequence[Slice], now: int) -> Output:
-        """Decide for one chunk. `now` is the host's clock, milliseconds since the epoch.
+        """Decide for one chunk, or, without slices, take one step of the work that is waiting for its time.
+
+        `now` is the host's clock, milliseconds since the epoch. A step is short: it holds up everything else.
 
         Raises `FatalError` when the worker must stop. Any other exception is a defect.
         """

@@ -1,6 +1,7 @@
 """Slices that wait for their task, and the chunk that is made of them."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,15 +50,24 @@ class WaitingSlices:
         """Say whether fewer records wait than the limit, in few enough slices."""
         return self.records < self._limit and len(self._slices) < MOST_SLICES
 
+    @property
+    def has_news(self) -> bool:
+        """Say whether `wait` would return at once."""
+        return self._changed.is_set()
+
     def add(self, source: TopicPartition, records: list[Any], done: Done) -> None:
         """Queue a slice."""
         self._slices.append(_Waiting(source, records, done))
         self.records += len(records)
         self._changed.set()
 
-    async def wait(self) -> None:
-        """Return when something waits, or when everything was dropped."""
-        await self._changed.wait()
+    async def wait(self, seconds: float | None = None) -> None:
+        """Return when something waits, when everything was dropped, or after so many seconds."""
+        if self._changed.is_set():
+            return  # a timeout costs more than everything else here
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     def take(self, limit: int) -> Chunk | None:
         """Take up to `limit` records, in the order of arrival; a longer slice is taken in parts."""

@@ -27,6 +27,11 @@ class Listener(Protocol):
         it, `delay_seconds` the age of the chunk's first record by its own timestamp.
         """
 
+    def step_committed(
+        self, kind: str, partition: int, *, counts: Counter[tuple[str, ...]], seconds: float, transaction_seconds: float
+    ) -> None:
+        """A step of long work, a chunk without records, is committed; the times are those of `chunk_committed`."""
+
     def transaction_aborted(self, kind: str, partition: int, error: BaseException) -> None:
         """A transaction was aborted; its chunk will be done again."""
 

@@ -122,8 +122,9 @@ class TaskProducer:
             await self._send(tp, batch)
 
     async def send_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Make the consumed offsets part of the transaction."""
-        await self._producer.send_offsets_to_transaction(dict(offsets), self._group_id)
+        """Make the consumed offsets, if there are any, part of the transaction."""
+        if offsets:
+            await self._producer.send_offsets_to_transaction(dict(offsets), self._group_id)
 
     async def commit(self) -> None:
         """Commit what was written.

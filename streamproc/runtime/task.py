@@ -32,6 +32,8 @@ BACKOFF_LIMIT_SECONDS = 5.0
 SUSPEND_SECONDS = 10.0
 
 SEEK_AGAIN_SECONDS = 0.05
+# The machine's clock can be moved while a task waits for a time: it is looked at again after so long.
+CLOCK_SECONDS = 0.5
 NO_HEADERS: Headers = []
 
 Stores = Mapping[str, StateStore]
@@ -81,7 +83,10 @@ class GroupConsumer(Protocol):
 
 
 class Task:
-    """Steps 2 to 10 of the protocol (see the package) for one partition."""
+    """Steps 2 to 10 of the protocol (see the package) for one partition.
+
+    Chunks of records and steps of long work take turns, so that neither waits for more than one of the other.
+    """
 
     def __init__(
         self,
@@ -161,7 +166,10 @@ class Task:
         while True:
             await self._open()
             while self.state is TaskState.RUNNING:
+                await self._until_needed()
                 await self._next_chunk()
+                if self.state is TaskState.RUNNING and self._is_due():
+                    await self._take_in_hand(Chunk())
 
     async def suspend(self) -> None:
         """Finish the chunk in hand, drop what waits, and wait to be resumed or closed."""
@@ -236,13 +244,32 @@ class Task:
                 self._become(TaskState.RUNNING)
                 return
 
+    def _is_due(self) -> bool:
+        """Tell whether the processor wants a step of long work now."""
+        assert self._processor is not None
+        wake_at = self._processor.wake_at
+        return wake_at is not None and wake_at <= now_milliseconds()
+
+    async def _until_needed(self) -> None:
+        """Return when slices wait or were dropped, or when the processor's time has come."""
+        assert self._processor is not None
+        while not self._is_due() and not self._waiting.has_news:
+            wake_at = self._processor.wake_at
+            seconds = None if wake_at is None else min((wake_at - now_milliseconds()) / 1000, CLOCK_SECONDS)
+            await self._waiting.wait(seconds)
+
     async def _next_chunk(self) -> None:
-        await self._waiting.wait()
-        if self._options.linger_seconds and self._waiting.records < self._options.chunk_records:
+        """Do what waits, if anything does."""
+        is_short = 0 < self._waiting.records < self._options.chunk_records
+        # With long work at hand its next step is company enough.
+        if self._options.linger_seconds and is_short and not self._is_due():
             await asyncio.sleep(self._options.linger_seconds)
         chunk = self._waiting.take(self._options.chunk_records)
-        if chunk is None:
-            return
+        if chunk is not None:
+            await self._take_in_hand(chunk)
+
+    async def _take_in_hand(self, chunk: Chunk) -> None:
+        """Do a chunk, or a step if it is empty. A rebalance waits for it."""
         self._idle.clear()
         try:
             await self._do(chunk)
@@ -272,10 +299,13 @@ class Task:
         for store in self._stores.values():
             store.commit()
         self.positions.update(chunk.ends)
+        seconds = {"seconds": ended - started, "transaction_seconds": ended - decided}
+        if not slices:
+            self._listener.step_committed(self.spec.kind, self.partition, counts=output.counts, **seconds)
+            return
         self._listener.chunk_committed(
             self.spec.kind, self.partition, records=chunk.records, counts=output.counts,
-            seconds=ended - started, transaction_seconds=ended - decided,
-            delay_seconds=(now - slices[0].records[0].timestamp) / 1000 + (ended - decided),
+            delay_seconds=(now - slices[0].records[0].timestamp) / 1000 + (ended - decided), **seconds,
         )  # fmt: skip
 
     async def _commit(self, output: Output, chunk: Chunk, now: int) -> None:

@@ -151,6 +151,8 @@ async def test_an_unknown_exception_of_the_processor_ends_the_worker_and_commits
         pass
 
     class Broken:
+        wake_at = None
+
         def process(self, slices: Sequence[Slice], now: int) -> Output:  # noqa: ARG002
             raise Defect
 
@@ -245,6 +247,8 @@ async def test_a_worker_goes_on_in_the_middle_of_a_fetched_batch(topics: Kafka) 
 
     class Once:
         """Copies one chunk; the next one ends the worker."""
+
+        wake_at = None
 
         def __init__(self, partition: int, counts: StateStore) -> None:
             self._copy = CopyProcessor(partition, counts)

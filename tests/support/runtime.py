@@ -29,6 +29,8 @@ COUNTS = "counts"
 class CopyProcessor:
     """Copies each record to `copies` and keeps, by key, how often it was seen."""
 
+    wake_at: int | None = None
+
     def __init__(self, partition: int, counts: StateStore) -> None:
         self._partition = partition
         self._counts = counts
@@ -52,6 +54,7 @@ class Heard:
     states: dict[tuple[str, int], str] = field(default_factory=dict)
     aborted: list[BaseException] = field(default_factory=list)
     records: int = 0
+    steps: int = 0
     timeouts: int = 0
 
     def chunk_committed(
@@ -66,6 +69,17 @@ class Heard:
         delay_seconds: float,  # noqa: ARG002
     ) -> None:
         self.records += records
+
+    def step_committed(
+        self,
+        kind: str,  # noqa: ARG002
+        partition: int,  # noqa: ARG002
+        *,
+        counts: Counter[tuple[str, ...]],  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+        transaction_seconds: float,  # noqa: ARG002
+    ) -> None:
+        self.steps += 1
 
     def transaction_aborted(self, kind: str, partition: int, error: BaseException) -> None:  # noqa: ARG002
         self.aborted.append(error)

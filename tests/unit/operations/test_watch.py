@@ -30,6 +30,17 @@ def test_a_committed_chunk_is_counted_and_is_progress() -> None:
     assert health.progress_at == 42.0
 
 
+def test_a_committed_step_is_counted_apart_from_the_chunks_and_is_progress() -> None:
+    watching, metrics, health = watch()
+    counts: Counter[tuple[str, ...]] = Counter({("jobs", "email"): 2})
+    watching.step_committed("customer", 1, counts=counts, seconds=0.5, transaction_seconds=0.25)
+    assert value(metrics, "streamproc_jobs_total", channel="email") == 2
+    assert value(metrics, "streamproc_commits_total", kind="customer") == 1
+    assert value(metrics, "streamproc_step_seconds_sum", kind="customer") == 0.5
+    assert value(metrics, "streamproc_chunk_records_count", kind="customer") is None
+    assert health.progress_at == 42.0
+
+
 def test_a_task_is_in_one_state_at_a_time_and_gone_when_closed() -> None:
     watching, metrics, health = watch()
     watching.task_state("customer", 1, "restoring")

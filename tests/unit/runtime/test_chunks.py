@@ -67,6 +67,15 @@ async def test_nothing_to_take_lets_the_waiter_wait_again() -> None:
     assert waiting.take(1) is not None
 
 
+async def test_waiting_ends_after_its_time_when_nothing_comes() -> None:
+    waiting = WaitingSlices(limit=2)
+    await waiting.wait(0.001)
+    assert not waiting.has_news
+    waiting.add(EVENTS, records(0, 1), lambda: None)
+    await waiting.wait(3600)
+    assert waiting.has_news
+
+
 @given(sizes=st.lists(st.integers(1, 7), max_size=10), limit=st.integers(1, 10))
 def test_every_record_is_in_exactly_one_chunk_and_no_chunk_is_too_long(sizes: list[int], limit: int) -> None:
     waiting = WaitingSlices(limit=1000)
