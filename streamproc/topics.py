@@ -46,11 +46,15 @@ _INPUT = {"max.message.bytes": str(2 * _MEBIBYTE)}
 # Records that hold another one whole, with something around it.
 _WRAPPED_BYTES = 4 * _MEBIBYTE
 _WRAPPED = {"max.message.bytes": str(_WRAPPED_BYTES)}
+# A command may carry a distribution, its campaign, a tier of that and a customer. The latter two are encoded anew,
+# by which numbers such as 1e15 grow to four times their length.
+_COMMAND = {"max.message.bytes": str(16 * _MEBIBYTE)}
 #: The largest value, in bytes, of a job or a customer's state. Key and headers repeat ids of the input, so they can be
 #: as large as an input; the rest is for what is around them in a batch.
 OUTPUT_LIMIT = _WRAPPED_BYTES - INPUT_LIMIT - 64 * 1024
 # A reader that was away for as long as events are kept still learns of every deletion.
 _DELETIONS_KEPT = {"delete.retention.ms": str(7 * _DAY_MILLISECONDS)}
+_BROKER_CLOCK = {"message.timestamp.type": "LogAppendTime"}
 # Small tables: an object pushed once a month is still compacted within a day.
 _SMALL_TABLE = {"segment.ms": str(_DAY_MILLISECONDS)}
 # Changelogs are read whole at every takeover: small segments and an early cleaner keep that short. The active
@@ -106,7 +110,7 @@ def _table(  # the last record of each key stays
 
 def _config_topic(name: str) -> TopicSpec:
     """One partition: the offset is the object's version. The broker's clock: it says when an object was saved."""
-    extra = {"message.timestamp.type": "LogAppendTime", **_INPUT, **_DELETIONS_KEPT, **_SMALL_TABLE}
+    extra = {**_BROKER_CLOCK, **_INPUT, **_DELETIONS_KEPT, **_SMALL_TABLE}
     return _table(name, "object id", "config pushers", extra=extra)
 
 
@@ -115,7 +119,7 @@ _SPECS = (
     _table(Topic.CUSTOMERS, "customer id", "upstream", partitions="N", extra={**_INPUT, **_DELETIONS_KEPT}),
     *(_config_topic(topic) for topic in CONFIG_TOPICS),
     _table(Topic.DEFINITIONS, "<kind>/<id>", "control task", extra={**_WRAPPED, **_DELETIONS_KEPT, **_SMALL_TABLE}),
-    _flow(Topic.PARTITION_COMMANDS, "command id", "control task", extra=_WRAPPED),
+    _flow(Topic.PARTITION_COMMANDS, "command id", "control task", extra=_COMMAND),
     _flow(Topic.CODE_REQUESTS, "customer id", "customer task", extra=_WRAPPED),
     _table(
         Topic.CUSTOMER_STATE,
@@ -133,7 +137,8 @@ _SPECS = (
         extra={**_WRAPPED, **_CHANGELOG, "segment.bytes": str(16 * _MEBIBYTE), "min.cleanable.dirty.ratio": "0.1"},
     ),
     _table(Topic.DISTRIBUTION_HOLDS, "distribution id", "control task", extra=_SMALL_TABLE),
-    _flow(Topic.PARTITION_REPORTS, "command id", "customer task", partitions=1),
+    # The broker's clock, as on the configuration topics: holds count from the end of a sync.
+    _flow(Topic.PARTITION_REPORTS, "command id", "customer task", partitions=1, extra=_BROKER_CLOCK),
     *(_flow(deliveries(channel), "customer id", "customer task, code task", extra=_WRAPPED) for channel in CHANNELS),
     _flow(Topic.SEGMENT_CHANGES, "customer id", "customer task"),
     # A decision holds the event's id, its key is the customer's: both can be as long as an event.

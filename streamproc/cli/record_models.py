@@ -6,8 +6,9 @@ streamproc writes is put together from bytes; tests hold both against these mode
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from streamproc.domain.commands import CommandKind
 from streamproc.domain.form import Id, Text
 from streamproc.domain.outcomes import DeadLetterReason
 from streamproc.domain.problems import RefusalCode
@@ -189,6 +190,97 @@ class DistributionStatus(Open):
     sync: Sync | None = None
     progress: Progress | None = None
     problem: str | None = None
+
+
+class Carried(Open):
+    """A configuration object with its version, as a command carries it whole."""
+
+    id: Id
+    version: Count
+    object: dict[str, Any]
+
+
+class SyncCommand(Open):
+    """Look at every customer for this version of a segment."""
+
+    id: Text
+    kind: Literal["sync"]
+    segment: Carried
+
+
+class DropCommand(Open):
+    """Forget a deleted segment."""
+
+    id: Text
+    kind: Literal["drop"]
+    segment_id: Id
+
+
+class SendCommand(Open):
+    """Send a manual distribution to the members of a segment, or to one customer."""
+
+    id: Text
+    kind: Literal["send"]
+    distribution: Carried
+    action: Annotated[dict[str, Any], Field(description="the objects that the action adds")]
+    segment_id: Id | None = None
+    customer: JobCustomer | None = None
+
+
+class StopCommand(Open):
+    """Stop sending and keep the place, or stop for good."""
+
+    id: Text
+    kind: Literal["stop", "end"]
+    distribution_id: Id
+
+
+class ResumeCommand(Open):
+    """Go on sending, with this version."""
+
+    id: Text
+    kind: Literal["resume"]
+    distribution: Carried
+    action: dict[str, Any]
+
+
+class BackfillCommand(Open):
+    """Treat the present members of a segment as having entered it, for this distribution."""
+
+    id: Text
+    kind: Literal["backfill"]
+    distribution: Carried
+    action: dict[str, Any]
+    segment_id: Id
+
+
+class PartitionCommand(
+    RootModel[
+        Annotated[
+            SyncCommand | DropCommand | SendCommand | StopCommand | ResumeCommand | BackfillCommand,
+            Field(discriminator="kind"),
+        ]
+    ]
+):
+    """What the control task asks of a customer task, on `partition-commands`; key: the command's id."""
+
+
+class PartitionReport(Open):
+    """How far one partition has come with one command, on `partition-reports`; key: the command's id.
+
+    The numbers are sums since the work began; those of a release go on through stops and resumes.
+    """
+
+    command_id: Text
+    kind: CommandKind
+    partition: Count
+    scanned: Annotated[Count, Field(description="customers looked at")]
+    matched: Annotated[Count, Field(description="customers meant")]
+    emitted: Annotated[Count, Field(description="jobs written")]
+    undeliverable: Annotated[Count, Field(description="channels that could not go")]
+    total: Annotated[Count, Field(description="customers to look at")]
+    done: Annotated[bool, Field(description="the last report on this command")]
+    remaining: Annotated[Count, Field(description="of a stop or an end: customers not reached")] = 0
 
 
 class DeadLetterHeaders(BaseModel):

@@ -25,6 +25,8 @@ RECORDS: dict[str, type[BaseModel]] = {
     "decisions": record_models.Decision,
     "dead-letters": record_models.DeadLetterHeaders,
     "distribution-status": record_models.DistributionStatus,
+    "partition-commands": record_models.PartitionCommand,
+    "partition-reports": record_models.PartitionReport,
 }
 
 

@@ -62,12 +62,8 @@ MEANINGS: dict[str, Meaning] = {
         content_type="application/octet-stream",
         is_nullable=True,
     ),
-    Topic.PARTITION_COMMANDS: Meaning(
-        "What the control task asks of all customer tasks.", is_internal=True, later=f"{_MANUAL} and {_COMPUTED}"
-    ),
-    Topic.PARTITION_REPORTS: Meaning(
-        "How far the customer tasks have come.", is_internal=True, later=f"{_MANUAL} and {_COMPUTED}"
-    ),
+    Topic.PARTITION_COMMANDS: Meaning("What the control task asks of the customer tasks.", is_internal=True),
+    Topic.PARTITION_REPORTS: Meaning("How far the customer tasks have come.", is_internal=True),
     Topic.DISTRIBUTION_HOLDS: Meaning("Distributions that wait for their time.", is_internal=True, later=_MANUAL),
     Topic.DISTRIBUTION_LOG: Meaning("What became of each distribution, with receipts.", later=_MANUAL),
     Topic.SEGMENT_CHANGES: Meaning("Memberships that have changed here.", later=_COMPUTED),

@@ -76,7 +76,7 @@ def test_every_schema_is_the_form_of_some_message() -> None:
 def test_the_directions_are_those_of_streamproc() -> None:
     received = {name.removeprefix("receive.") for name in DOCUMENT["operations"] if name.startswith("receive.")}
     configuration = {"distributions", "validation-rules", "segments", "campaigns"}
-    own = {"definitions", "customer-state", "task-state"}
+    own = {"definitions", "customer-state", "task-state", "partition-commands", "partition-reports"}
     assert received == {"customer-events", "customers"} | configuration | own
     sent = {name.removeprefix("send.") for name in DOCUMENT["operations"] if name.startswith("send.")}
     outputs = {"decisions", "dead-letters", "config-verdicts", "distribution-status"}
