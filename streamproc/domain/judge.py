@@ -20,7 +20,7 @@ from streamproc.domain.distributions import Distribution, check_distribution
 from streamproc.domain.form import ID_LENGTH, Form, check_form, shown
 from streamproc.domain.problems import Problem
 from streamproc.domain.rules import check_rules
-from streamproc.domain.segments import Segment
+from streamproc.domain.segments import Segment, check_segment
 from streamproc.domain.validation_rules import ValidationRule
 from streamproc.topics import INPUT_LIMIT
 
@@ -151,6 +151,10 @@ def _check(
         findings = check_rules(record["rules"], "$.rules")
         errors += findings.errors
         warnings = findings.warnings
+    elif kind == "segments":
+        found = check_segment(record)
+        errors += found.errors
+        warnings = found.warnings
     elif kind == "campaigns":
         errors += check_campaign(record)
     return errors, warnings

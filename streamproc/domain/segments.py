@@ -1,13 +1,68 @@
-"""The form of a segment."""
+"""Segments: their form, and what goes with which type. What a filter may say is for `domain.rules`."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from streamproc.domain.form import Form, Id, Text
+from pydantic import ConfigDict, Field
+
+from streamproc.domain.form import Form, Id, Text, json_path
+from streamproc.domain.problems import Problem
+from streamproc.domain.rules import FilterFindings, check_filter
+
+# What tells who belongs to a segment of each type: that field is needed, the other one is refused.
+_MEMBERS_BY = {"static": "customers", "dynamic": "filter", "external": None}
+_FIELDS = {"customers": "array", "filter": "object"}
+
+
+def _what_goes_with(segment_type: str) -> dict[str, Any]:
+    needed = _MEMBERS_BY[segment_type]
+    fields = {name: {"type": kind if name == needed else "null"} for name, kind in _FIELDS.items()}
+    then: dict[str, Any] = {"properties": fields}
+    if needed is not None:
+        then["required"] = [needed]
+    return {"if": {"properties": {"type": {"const": segment_type}}, "required": ["type"]}, "then": then}
 
 
 class Segment(Form):
-    """A set of customers. Membership of an `external` one is what upstream's entered and left events say."""
+    """A set of customers.
+
+    `static` lists them by id, `dynamic` finds them by a filter on what is known of them; who belongs to an
+    `external` one is what upstream's entered and left events say.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [_what_goes_with(one) for one in _MEMBERS_BY]})
 
     id: Id
     name: Text
-    type: Literal["external"]
+    type: Literal["static", "dynamic", "external"]
+    customers: Annotated[list[Text] | None, Field(description="ids of those who belong to a static segment")] = None
+    filter: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="of a dynamic segment: for each attribute, by its dotted path, an object with conditions "
+            "(operators and values), and how they are joined: junction, and (when there is none) or or"
+        ),
+    ] = None
+
+
+def check_segment(record: dict[str, Any]) -> FilterFindings:
+    """Return what is wrong with a segment beyond its form; parts without a form are passed over."""
+    findings = FilterFindings()
+    segment_type = record.get("type")
+    if not isinstance(segment_type, str) or segment_type not in _MEMBERS_BY:
+        return findings
+    if segment_type == "dynamic" and isinstance(record.get("filter"), dict):
+        findings = check_filter(record["filter"], "$.filter")
+    findings.errors = [*_check_fields(record, segment_type), *findings.errors]
+    return findings
+
+
+def _check_fields(record: dict[str, Any], segment_type: str) -> Iterator[Problem]:
+    needed = _MEMBERS_BY[segment_type]
+    for name in _FIELDS:
+        given = record.get(name) is not None
+        if name == needed and not given:
+            yield Problem(json_path("$", name), "schema", f"a {segment_type} segment needs {name}")
+        elif name != needed and given:
+            told = f"goes with another type than {segment_type}"
+            yield Problem(json_path("$", name), "schema", told)

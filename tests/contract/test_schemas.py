@@ -23,8 +23,8 @@ from streamproc.domain.judge import EXPECTED_VERSION, MODELS, judge
 from streamproc.domain.problems import RefusalCode
 
 EXAMPLES = FOLDER / "examples"
-# What no record can be refused for yet: filters belong to computed segments, releases to manual distributions.
-NOT_YET = {"attribute_not_available", "already_sent"}
+# What no record can be refused for yet: releases belong to manual distributions.
+NOT_YET = {"already_sent"}
 
 
 def examples(kind: str, folder: str = "*") -> list[Path]:

@@ -11,7 +11,7 @@ from streamproc.domain.configuration import KINDS, Configuration, InForce
 from streamproc.domain.judge import judge
 from streamproc.domain.problems import RefusalCode
 from streamproc.domain.rules.names import RULE_NAMES
-from streamproc.domain.rules.operators import OPERATORS
+from streamproc.domain.rules.operators import ALIASES, OPERATORS
 from tests.support.configuration import campaign, distribution, put, segment, validation_rule
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -60,10 +60,23 @@ RULES: st.SearchStrategy[Any] = st.deferred(
     )
 )
 TIERS = st.lists(nearly(id=IDS, name=TEXTS), max_size=3)
+ENTRY = nearly(conditions=st.dictionaries(st.sampled_from([*OPERATORS, *ALIASES, "$from", "$x"]), JSON, max_size=3))
+ATTRIBUTE = st.sampled_from(["name", "metadata.a", "events.a.count", "summary.orders.total_count", "metadata", "x"])
+FILTER = st.builds(
+    lambda entries, junction: entries | junction,
+    st.dictionaries(ATTRIBUTE | TEXTS, ENTRY | JSON, max_size=3),
+    st.fixed_dictionaries({}, optional={"junction": st.sampled_from(["and", "OR", "nor"]) | JSON}),
+)
 RECORDS = {
     "distributions": DISTRIBUTION,
     "validation-rules": nearly(id=IDS, name=TEXTS, rules=RULES),
-    "segments": nearly(id=IDS, name=TEXTS, type=st.just("external")),
+    "segments": nearly(
+        id=IDS,
+        name=TEXTS,
+        type=st.sampled_from(["static", "dynamic", "dynamic", "external"]),
+        customers=st.lists(TEXTS, max_size=3),
+        filter=FILTER,
+    ),
     "campaigns": nearly(id=IDS, name=TEXTS, type=st.just("static"), promotion_tiers=TIERS, loyalty_tiers=TIERS),
 }
 PUSHED = st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), RECORDS[kind] | JSON))

@@ -1,7 +1,8 @@
-"""Rules: the checks on them, and their compilation into functions of `Facts`."""
+"""Rules and filters: the checks on them, and their compilation into functions of what they read."""
 
 from streamproc.domain.rules.check import RuleFindings, check_rules
+from streamproc.domain.rules.check_filter import FilterFindings, check_filter
 from streamproc.domain.rules.compile import RuleCompiler
 from streamproc.domain.rules.conditions import Condition
 
-__all__ = ["Condition", "RuleCompiler", "RuleFindings", "check_rules"]
+__all__ = ["Condition", "FilterFindings", "RuleCompiler", "RuleFindings", "check_filter", "check_rules"]

@@ -6,9 +6,9 @@ from typing import Any
 
 from streamproc.domain.form import json_path, shown
 from streamproc.domain.problems import Problem
+from streamproc.domain.rules.check_operators import FROM, alias_warning, check_operator, is_operator
 from streamproc.domain.rules.logic import BadLogic, keys_of, parse_logic
 from streamproc.domain.rules.names import RULE_NAMES, Place, RuleName, is_known_elsewhere
-from streamproc.domain.rules.operators import ALIASES, OPERATORS, build_test
 from streamproc.domain.rules.references import read_references
 from streamproc.domain.rules.values import BadValue, identity
 
@@ -128,9 +128,7 @@ def _check_conditions(rule_name: RuleName | None, conditions: object, path: str,
         return
     for operator, value in conditions.items():
         where = json_path(path, operator)
-        if operator in ALIASES:
-            told = f"{operator} is read as {ALIASES[operator]}"
-            findings.warnings.append(Problem(where, "operator_alias", told))
+        findings.warnings += alias_warning(operator, where)
         findings.errors += _check_condition(rule_name, operator, value, where)
         if rule_name is not None and rule_name.name == "customer.segment" and operator in _NAMING_SEGMENTS:
             listed = value if isinstance(value, list) else [value]
@@ -138,22 +136,15 @@ def _check_conditions(rule_name: RuleName | None, conditions: object, path: str,
 
 
 def _check_condition(rule_name: RuleName | None, operator: str, value: object, path: str) -> Iterator[Problem]:
-    if operator != "$from" and operator not in OPERATORS and operator not in ALIASES:
-        told = f"{shown(operator)} is no operator; allowed: {', '.join(OPERATORS)}, $from"
-        yield Problem(path, "unknown_operator", told)
-        return
+    if rule_name is None and operator == FROM:
+        return  # whether it may stand there is for the name to say
     taken = rule_name.operators if rule_name is not None else None
-    if rule_name is not None and taken is not None and operator not in taken:
+    if rule_name is None or taken is None or not is_operator(operator):
+        yield from check_operator(operator, value, path, "rule")
+    elif operator not in taken:
         yield Problem(path, "bad_value", f"{rule_name.name} takes no {operator}; allowed: {', '.join(taken)}")
-        return
-    if operator == "$from" and taken is None:
-        if rule_name is not None:
-            yield Problem(path, "bad_value", "only quantifiers over order lines take $from")
-        return
-    try:
-        if taken is not None:
+    else:
+        try:
             read_references(value)
-        else:
-            build_test(operator, value, "rule")
-    except BadValue as error:
-        yield Problem(path, "bad_value", str(error))
+        except BadValue as error:
+            yield Problem(path, "bad_value", str(error))

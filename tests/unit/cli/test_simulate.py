@@ -199,7 +199,7 @@ def test_state_builds_up_from_the_events(tmp_path: Path) -> None:
 def test_rejected_and_blocked_records_are_named_and_the_rest_runs(tmp_path: Path) -> None:
     config = configure(
         tmp_path / "config",
-        segments=[segment(id="seg_2", type="dynamic")],
+        segments=[segment(id="seg_2", type="passive")],
         distributions=[
             distribution(),
             distribution(channels=[]),
@@ -209,7 +209,7 @@ def test_rejected_and_blocked_records_are_named_and_the_rest_runs(tmp_path: Path
     result = simulate(config, lines(event()))
     assert [[job["distribution"]["version"] for job in one["jobs"]] for one in told(result)] == [[0]]
     assert [line.removeprefix(f"{config}/")[:70] for line in result.stderr.splitlines()] == [
-        'segments/all.jsonl:1: segments/seg_2: rejected: schema at $.type: "dyn',
+        'segments/all.jsonl:1: segments/seg_2: rejected: schema at $.type: "pas',
         "distributions/all.jsonl:2: distributions/distr_1: rejected: schema at ",
         "distributions/all.jsonl:3: distributions/distr_2: blocked: missing seg",
     ]

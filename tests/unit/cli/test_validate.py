@@ -161,17 +161,18 @@ def test_people_read_one_line_a_finding_and_a_sum(tmp_path: Path) -> None:
         tmp_path,
         {
             "distributions/a.json": distribution(trigger=ENTERED),
-            "segments/b.jsonl": lines(segment(id="seg_2"), segment(id="seg", type="static", name="")),
+            "segments/b.jsonl": lines(segment(id="seg_2"), segment(id="seg", type="passive", name="")),
             "validation-rules/c.json": validation_rule(
                 rules=validation_rule()["rules"] | {"2": {"name": "order.amount", "conditions": {"$is": [1]}}}
             ),
         },
     )
     without_effect = "rule_without_effect at $.rules.2: the logic does not name this rule, so it has no effect"
+    not_allowed = "is not allowed here; allowed: static, dynamic, external"
     result = validate(tmp_path)
     assert result.stdout.replace(f"{tmp_path}/", "").splitlines() == [
         "segments/b.jsonl:2: segments/seg: rejected: schema at $.name: must not be empty",
-        'segments/b.jsonl:2: segments/seg: rejected: schema at $.type: "static" is not allowed here; allowed: external',
+        f'segments/b.jsonl:2: segments/seg: rejected: schema at $.type: "passive" {not_allowed}',
         f"validation-rules/c.json:1: validation-rules/val_1: warning: {without_effect}",
         "distributions/a.json:1: distributions/distr_1: blocked: missing segments seg_1",
         "4 records: 2 accepted, 1 blocked, 1 rejected",

@@ -52,7 +52,7 @@ def test_a_verdict_is_written_with_all_fields() -> None:
 def test_a_rejected_record_leaves_the_last_good_version_in_force() -> None:
     configuration = Configuration()
     put(configuration, "segments", segment(), 3)
-    verdict = judged("segments", segment(type="dynamic"), configuration, version=8)
+    verdict = judged("segments", segment(type="x"), configuration, version=8)
     assert (verdict.accepted, verdict.in_force_version, verdict.record) == (False, 3, None)
     assert configuration.get("segments", "seg_1") == InForce("segments", "seg_1", 3, segment())
 
