@@ -32,9 +32,15 @@ class InForce:
 
 
 class Configuration:
-    """Everything in force, by kind and id. Accepts only records that the judge has accepted."""
+    """Everything in force, by kind and id. Accepts only records that the judge has accepted.
+
+    `syncing` holds the ids of accepted segments whose look at all customers is under way. It is kept by whoever runs
+    those looks, and stays empty elsewhere: a segment without an earlier version that is in force is then `syncing`
+    instead of missing or unknown.
+    """
 
     def __init__(self) -> None:
+        self.syncing: set[str] = set()
         self._objects: dict[str, dict[str, InForce]] = {kind: {} for kind in KINDS}
         self._names: dict[str, str] = {}  # a distribution's name: its id
         self._rules: dict[str, RuleFindings] = {}
@@ -103,16 +109,18 @@ class Configuration:
 
     def _causes(self, record: dict[str, Any]) -> Iterator[str]:
         for kind, object_id in _references(record):
-            if kind == _PROMOTION_TIERS:
-                known = object_id in self._campaigns_of_tier
-            else:
-                known = object_id in self._objects[kind]
-            if not known:
+            if kind == "segments":
+                yield from self._segment_causes(object_id, "missing")
+            elif object_id not in (self._campaigns_of_tier if kind == _PROMOTION_TIERS else self._objects[kind]):
                 yield f"missing {kind} {object_id}"
         trigger = record.get("trigger")
         if trigger is not None:
             yield from self._tier_causes(trigger)
             yield from self._rule_causes(trigger)
+
+    def _segment_causes(self, segment_id: str, otherwise: str) -> Iterator[str]:
+        if segment_id not in self._objects["segments"]:
+            yield f"{'syncing' if segment_id in self.syncing else otherwise} segments {segment_id}"
 
     def _tier_causes(self, trigger: dict[str, Any]) -> Iterator[str]:
         """A tier is looked for in the trigger's campaign; while that is missing, it alone is the cause."""
@@ -128,9 +136,8 @@ class Configuration:
             return
         if findings.families and TRIGGERS[trigger["event"]].rule_family not in findings.families:
             yield f"rule_not_available validation-rules {rule_id}"
-        for segment in sorted(set(findings.segments)):
-            if segment not in self._objects["segments"]:
-                yield f"unknown segments {segment}"
+        for segment_id in sorted(set(findings.segments)):
+            yield from self._segment_causes(segment_id, "unknown")
 
     def _remember(self, in_force: InForce) -> None:
         kind, object_id, record = in_force.kind, in_force.id, in_force.record

@@ -123,6 +123,38 @@ def test_segments_that_a_rule_names_must_be_known() -> None:
     assert configuration.dependents("segments", "seg_9") == set()
 
 
+def test_a_segment_that_is_not_in_force_because_it_syncs_is_told_as_such_whoever_names_it() -> None:
+    nodes = {"1": {"name": "customer.segment", "conditions": {"$in": ["seg_1", "seg_9"]}}}
+    configuration = in_force(
+        ("validation-rules", validation_rule(rules=nodes)),
+        ("distributions", naming(segment_id="seg_1")),
+        ("distributions", naming(validation_rule_id="val_1") | {"id": "distr_2", "name": "Other"}),
+    )
+    configuration.syncing.add("seg_1")
+    assert configuration.blocked("distr_1") == ["syncing segments seg_1"]
+    assert configuration.blocked("distr_2") == ["syncing segments seg_1", "unknown segments seg_9"]
+
+    configuration.syncing.discard("seg_1")
+    put(configuration, "segments", segment())
+    assert configuration.blocked("distr_1") == []
+    assert configuration.blocked("distr_2") == ["unknown segments seg_9"]
+
+
+def test_a_new_version_of_a_segment_that_syncs_blocks_nothing_while_the_earlier_one_is_in_force() -> None:
+    configuration = in_force(("segments", segment()), ("distributions", naming(segment_id="seg_1")))
+    configuration.syncing.add("seg_1")
+    assert configuration.blocked("distr_1") == []
+
+    configuration.apply("segments", "seg_1", None)
+    assert configuration.blocked("distr_1") == ["syncing segments seg_1"]
+
+
+@pytest.mark.parametrize("fields", [{"type": "static", "customers": ["ann"]}, {"type": "dynamic", "filter": {}}])
+def test_where_nobody_syncs_a_segment_is_in_force_as_soon_as_it_is_accepted(fields: dict[str, Any]) -> None:
+    configuration = in_force(("distributions", naming(segment_id="seg_1")), ("segments", segment(**fields)))
+    assert configuration.blocked("distr_1") == []
+
+
 @pytest.mark.parametrize(
     ("event", "names", "fits"),
     [
