@@ -87,6 +87,19 @@ class Store(Protocol):
         """Walk everything committed, in no particular order; used when a processor is built."""
 
 
+class OrderedStore(Store, Protocol):
+    """A store that can be walked in the order of its keys while it changes: what is committed, piece by piece."""
+
+    def __len__(self) -> int:
+        """Return how many keys are committed."""
+
+    def keys_after(self, key: bytes | None, limit: int) -> list[bytes]:
+        """Return the first committed keys after this one, in order; None begins with the first of all."""
+
+    def count_after(self, key: bytes | None) -> int:
+        """Return how many committed keys come after this one."""
+
+
 class Processor(Protocol):
     """Decides for one task."""
 

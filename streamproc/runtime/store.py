@@ -1,19 +1,28 @@
 """The state store of one task: what is committed, and what the chunk in hand has staged over it.
 
-Pure memory; its changelog is written by the task from `staged` and read back by `restore`.
+Pure memory; its changelog is written by the task from `staged` and read back by `restore`. What is committed can be
+walked in the order of its keys while it changes. The order is made when it is first asked for, or after a restore
+(`put_in_order`), and is kept from then on; it costs a microsecond for each key that is new or goes.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from sortedcontainers import SortedList
+
+# Keys sorted without a pause: about two milliseconds.
+_PIECE = 8192
 
 
 class StateStore:
     """Keyed bytes with staged writes; fits `processing.processor.Store`."""
 
-    __slots__ = ("_committed", "_staged")
+    __slots__ = ("_committed", "_order", "_staged")
 
     def __init__(self, committed: dict[bytes, bytes] | None = None) -> None:
         self._committed: dict[bytes, bytes] = {} if committed is None else committed
         self._staged: dict[bytes, bytes | None] = {}
+        self._order: SortedList[bytes] | None = None
 
     def __len__(self) -> int:
         return len(self._committed)
@@ -41,8 +50,18 @@ class StateStore:
         """Walk everything committed."""
         return iter(self._committed.items())
 
+    def keys_after(self, key: bytes | None, limit: int) -> list[bytes]:
+        """Return the first committed keys after this one, in order; None begins with the first of all."""
+        return list(islice(self._ordered.irange(key, None, (False, False)), limit))
+
+    def count_after(self, key: bytes | None) -> int:
+        """Return how many committed keys come after this one."""
+        return len(self) if key is None else len(self) - self._ordered.bisect_right(key)
+
     def commit(self) -> None:
         """Merge what is staged: its transaction has committed."""
+        if self._order is not None:
+            self._reorder(self._order)
         for key, value in self._staged.items():
             if value is None:
                 self._committed.pop(key, None)
@@ -58,10 +77,34 @@ class StateStore:
         """Forget everything, before the changelog is read again from its beginning; for a restore only."""
         self._committed.clear()
         self._staged.clear()
+        self._order = None
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        """Take one record of the changelog."""
+        """Take one record of the changelog, before the order of the keys is first asked for."""
         if value is None:
             self._committed.pop(key, None)
         else:
             self._committed[key] = value
+
+    def put_in_order(self) -> Iterator[None]:
+        """Make the order of the keys in short pieces; nothing may be committed between them."""
+        keys = list(self._committed)
+        for start in range(0, len(keys), _PIECE):
+            keys[start : start + _PIECE] = sorted(keys[start : start + _PIECE])
+            yield
+        # Sorting what consists of sorted pieces is a merge, at a tenth of a sort's time.
+        self._order = SortedList(keys)
+
+    @property
+    def _ordered(self) -> "SortedList[bytes]":
+        if self._order is None:
+            self._order = SortedList(self._committed)
+        return self._order
+
+    def _reorder(self, order: "SortedList[bytes]") -> None:
+        for key, value in self._staged.items():
+            if key in self._committed:
+                if value is None:
+                    order.remove(key)
+            elif value is not None:
+                order.add(key)

@@ -219,7 +219,10 @@ class Task:
 
         async def read() -> int:
             store.clear()
-            return await read_to_end(self._kafka, name, self.partition, store.restore, progress)
+            records = await read_to_end(self._kafka, name, self.partition, store.restore, progress)
+            for _ in store.put_in_order():
+                await asyncio.sleep(0)
+            return records
 
         started = perf_counter()
         records = await patiently(f"restoring {name} of task {self.name}", read)
