@@ -86,7 +86,7 @@ def merge_profile(profile: Profile, customer: dict[str, Any]) -> Profile:
         if type(value) is str:
             if before == value or key in _COUNTED_HERE:
                 continue
-            after = value
+            after: Any = value
         elif value is None or key in _COUNTED_HERE:
             continue
         else:

@@ -1,13 +1,12 @@
 """Facts: what rules, templates and jobs read about one event and its customer."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from streamproc.domain.customers import Profile
 from streamproc.domain.events import Event
 from streamproc.domain.lines import Line, read_lines
 
-_NOTHING: Mapping[str, Any] = {}
+_NOTHING: dict[str, Any] = {}
 
 
 class Facts:
@@ -20,14 +19,10 @@ class Facts:
 
     __slots__ = (
         "_lines",
-        "custom_event_metadata",
-        "customer_metadata",
         "data",
         "event",
         "loyalty_tier",
         "now",
-        "order",
-        "order_metadata",
         "profile",
         "segments",
     )
@@ -35,26 +30,37 @@ class Facts:
     def __init__(self, event: Event, profile: Profile | None, segments: list[str], loyalty_tier: object = None) -> None:
         self.event = event
         self.now = event.created_at
-        self.data = data = event.data
+        self.data = event.data
         self.profile = profile
         self.segments = segments
         self.loyalty_tier = loyalty_tier
         self._lines: list[Line] | None = None
-        # In line, because this is done for every event.
-        metadata = profile.get("metadata") if profile is not None else None
-        self.customer_metadata: Mapping[str, Any] = metadata if type(metadata) is dict else _NOTHING
-        self.order = self.order_metadata = self.custom_event_metadata = _NOTHING
-        order = data.get("order")
-        if type(order) is dict:
-            self.order = order
-            metadata = order.get("metadata")
-            if type(metadata) is dict:
-                self.order_metadata = metadata
-        event_object = data.get("event")
-        if type(event_object) is dict:
-            metadata = event_object.get("metadata")
-            if type(metadata) is dict:
-                self.custom_event_metadata = metadata
+
+    @property
+    def customer_metadata(self) -> dict[str, Any]:
+        """The customer's metadata, empty where it has none."""
+        profile = self.profile
+        metadata = None if profile is None else profile.get("metadata")
+        return metadata if type(metadata) is dict else _NOTHING
+
+    @property
+    def order(self) -> dict[str, Any]:
+        """The order of the event, empty where it has none."""
+        order = self.data.get("order")
+        return order if type(order) is dict else _NOTHING
+
+    @property
+    def order_metadata(self) -> dict[str, Any]:
+        """The metadata of the order, empty where it has none."""
+        metadata = self.order.get("metadata")
+        return metadata if type(metadata) is dict else _NOTHING
+
+    @property
+    def custom_event_metadata(self) -> dict[str, Any]:
+        """The metadata of the custom event, empty where it has none."""
+        event = self.data.get("event")
+        metadata = event.get("metadata") if type(event) is dict else None
+        return metadata if type(metadata) is dict else _NOTHING
 
     @property
     def lines(self) -> list[Line]:

@@ -7,66 +7,18 @@ change than any other, and a distribution that never matches is never compiled.
 
 from collections.abc import Sequence
 from datetime import tzinfo
-from typing import Any
 
 import orjson
 
 from streamproc.domain.catalogue import TRIGGERS, RuleFamily
 from streamproc.domain.configuration import KINDS, Configuration, InForce
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import ActionObjects, ChannelJobs, Message, Occurrence, compile_channels
 from streamproc.domain.rules import Condition, RuleCompiler
 from streamproc.domain.rules.names import FAMILIES
-from streamproc.matching.index import Bucket, Group
+from streamproc.matching.distributions import CompiledDistribution
+from streamproc.matching.groups import Group, merge
+from streamproc.matching.index import Bucket
 from streamproc.matching.selectors import SelectorKey, compile_select, selector_key
-
-
-class CompiledDistribution:
-    """One live distribution. `channels` is empty while it is blocked."""
-
-    __slots__ = ("_in_force", "_promotion", "channels", "checked", "id")
-
-    def __init__(self, in_force: InForce) -> None:
-        self.id = in_force.id
-        self.channels: tuple[ChannelJobs, ...] = ()
-        #: The generation of the definitions in which `channels` was last found to be right.
-        self.checked = -1
-        self._in_force = in_force
-        self._promotion: tuple[InForce, dict[str, Any]] | None = None
-
-    @property
-    def version(self) -> int:
-        """The version in force."""
-        return self._in_force.version
-
-    @property
-    def trigger(self) -> dict[str, Any]:
-        """What starts it."""
-        trigger: dict[str, Any] = self._in_force.record["trigger"]
-        return trigger
-
-    def emit(
-        self, occurrence: Occurrence, jobs: list[tuple[str, Message]], decisions: list[tuple[str, Message]]
-    ) -> None:
-        """Append for each channel a job, as (channel, message), or a decision, as (reason, message)."""
-        for channel in self.channels:
-            channel.emit(occurrence, jobs, decisions)
-
-    def refresh(self, configuration: Configuration, generation: int) -> None:
-        """Look again at what blocks it and at what its action sends."""
-        self.checked = generation
-        if configuration.blocked(self.id):
-            self.channels = ()
-            return
-        action = self._in_force.record["action"]
-        promotion = configuration.promotion_tier(action["promotion_tier_id"]) if action["type"] == "promotion" else None
-        if self.channels and _same_promotion(promotion, self._promotion):
-            return
-        self._promotion = promotion
-        added: ActionObjects = {}
-        if promotion is not None:
-            added = {"campaign": promotion[0].record, "promotion_tier": promotion[1]}
-        self.channels = compile_channels(self._in_force, added)
 
 
 class Definitions:
@@ -76,7 +28,7 @@ class Definitions:
         self.configuration = Configuration()
         self._compiler = RuleCompiler(zone)
         self._select = {event: compile_select(spec) for event, spec in TRIGGERS.items()}
-        self._buckets: dict[str, dict[SelectorKey, Bucket[CompiledDistribution]]] = {event: {} for event in TRIGGERS}
+        self._buckets: dict[str, dict[SelectorKey, Bucket]] = {event: {} for event in TRIGGERS}
         self._live: dict[str, CompiledDistribution] = {}
         self._conditions: dict[tuple[str, RuleFamily], Condition] = {}
         self._users: dict[str, set[tuple[str, SelectorKey]]] = {}  # a rule's id: the buckets that have it
@@ -107,13 +59,13 @@ class Definitions:
         select = self._select.get(event)
         if select is None:
             return ()
-        buckets, found = self._buckets[event], None
+        buckets = self._buckets[event]
+        found: list[CompiledDistribution] = []
         for key in select(facts.data):
             bucket = buckets.get(key)
             if bucket is not None:
-                matched = bucket.match(facts, self._generation, self._refresh)
-                found = matched if not found else sorted((*found, *matched), key=lambda one: one.id)
-        return found or ()
+                found = merge(found, bucket.match(facts, self._generation, self._refresh))
+        return found
 
     def segment_type(self, segment_id: str) -> str | None:
         """Return the type of a segment in force, None for one that is not known."""
@@ -127,7 +79,7 @@ class Definitions:
         counts["scanned"] = sum(bucket.scanned for buckets in self._buckets.values() for bucket in buckets.values())
         return counts
 
-    def _refresh(self, group: Group[CompiledDistribution]) -> None:
+    def _refresh(self, group: Group) -> None:
         for distribution in group.members:
             if distribution.checked != self._generation:
                 distribution.refresh(self.configuration, self._generation)
@@ -183,8 +135,3 @@ class Definitions:
             condition = self._compiler.compile(rule.record["rules"], family)
             self._conditions[rule_id, family] = condition
         return condition
-
-
-def _same_promotion(one: tuple[InForce, dict[str, Any]] | None, other: tuple[InForce, dict[str, Any]] | None) -> bool:
-    """Tell whether both come from the same version of the same campaign."""
-    return one is other is None or (one is not None and other is not None and one[0] is other[0])

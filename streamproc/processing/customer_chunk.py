@@ -98,9 +98,9 @@ class CustomerChunk:
             jobs, decisions = len(all_jobs), len(all_decisions)
             try:
                 refusal = decide(record)
-            except JobTooLarge as error:
+            except JobTooLarge as large:
                 del all_jobs[jobs:], all_decisions[decisions:]
-                refusal = Parked("too_large", str(error), self._step, self._type)
+                refusal = Parked("too_large", str(large), self._step, self._type)
             except (FatalError, MemoryError):
                 raise
             except Exception as error:  # noqa: BLE001  (the one place where a defect becomes a dead letter)

@@ -3,7 +3,6 @@
 from datetime import tzinfo
 from sys import intern
 from typing import Any
-from weakref import WeakValueDictionary
 
 import orjson
 
@@ -25,6 +24,8 @@ _METADATA: dict[str, Source] = {
 _WHOLE: dict[str, Source] = {"customer.segment": "customer.segment", "customer.loyalty.tier": "loyalty_tier"}
 #: Lines are read, and walked, only where nothing cheaper has decided.
 _COST_OF_LINES = 20
+#: Of leaves that are known by their text, so that rules share them. Then sharing starts anew: rules come and go.
+_MOST_LEAVES = 200_000
 
 
 class RuleCompiler:
@@ -35,8 +36,7 @@ class RuleCompiler:
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        # Leaves live as long as a rule that has them.
-        self._leaves: WeakValueDictionary[bytes, Holds] = WeakValueDictionary()
+        self._leaves: dict[bytes, Holds] = {}
 
     def compile(self, rules: dict[str, Any], family: RuleFamily) -> Condition:
         """Compile rules that `check_rules` has passed, for the triggers of one family.
@@ -80,6 +80,8 @@ class RuleCompiler:
         if holds is None:
             tests = [build_test(operator, value, "rule", self._zone) for operator, value in conditions.items()]
             holds = build_leaf(name, path, tests)
+            if len(self._leaves) == _MOST_LEAVES:
+                self._leaves.clear()
             self._leaves[signature] = holds
         accesses = _accesses(name, path, conditions)
         # What wants a listed value holds seldom, so it decides first.
