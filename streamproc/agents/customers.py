@@ -1,4 +1,4 @@
-"""The agent of the customer tasks: `customer-events` and `customers`."""
+"""The agent of the customer tasks: `customer-events`, `customers` and `publications`."""
 
 from faust.types import AppT
 
@@ -7,7 +7,7 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.tasks import Tasks
 from streamproc.topics import Topic
 
-SOURCES = (Topic.CUSTOMER_EVENTS, Topic.CUSTOMERS)
+SOURCES = (Topic.CUSTOMER_EVENTS, Topic.CUSTOMERS, Topic.PUBLICATIONS)
 
 
 def add_customers_agent(app: AppT, kafka: Kafka, tasks: Tasks) -> None:

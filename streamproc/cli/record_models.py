@@ -72,7 +72,9 @@ class Cause(Open):
     event_id: Text
     type: Text
     created_at: Moment
-    via: Annotated[Text | None, Field(description="entered:<segment> or left:<segment>")] = None
+    via: Annotated[Text | None, Field(description="entered:<segment>, left:<segment> or published:<publication>")] = (
+        None
+    )
 
 
 class JobDistribution(Open):
@@ -93,11 +95,25 @@ class JobCustomer(Open):
     source_id: str | None = None
 
 
-class JobAction(Open):
-    """What the customer gets; a promotion carries its tier."""
+class Voucher(Open):
+    """A code of a campaign."""
 
-    type: Literal["promotion", "message"]
+    code: Text
+
+
+class PublicationOfJob(Open):
+    """The publication by which a code became the customer's."""
+
+    id: Annotated[str, Field(pattern="^pub_[0-9a-f]{32}$", description="derived, as a job's id is")]
+
+
+class JobAction(Open):
+    """What the customer gets; a promotion carries its tier, codes carry their campaign and the customer's voucher."""
+
+    type: Literal["promotion", "codes", "message"]
     promotion_tier: dict[str, Any] | None = None
+    campaign: dict[str, Any] | None = None
+    voucher: Voucher | None = None
 
 
 class DeliveryJob(Open):
@@ -112,6 +128,7 @@ class DeliveryJob(Open):
     channel_index: Annotated[Count, Field(description="the channel's place in the distribution's list")]
     customer: JobCustomer
     action: JobAction
+    publication: PublicationOfJob | None = None
     cause: Cause
     settings: Annotated[dict[str, Any], Field(description="the channel's settings, its fields rendered")]
     payload: Annotated[Any, Field(description="the rendered body; webhook only")] = None
@@ -127,6 +144,27 @@ class Decision(Open):
     channel_index: Count
     reason: Literal["unsubscribed", "missing_contact", "unknown_customer"]
     cause: Cause
+
+
+class NamedCampaign(Open):
+    """A campaign as it was in force."""
+
+    id: Id
+
+
+class Publication(Open):
+    """A code that became a customer's, on `publications`; key: the customer's id.
+
+    `customer`, `campaign`, `publication` and `voucher` are the objects of the event "successfully published".
+    """
+
+    distribution: JobDistribution
+    customer: EventCustomer
+    campaign: NamedCampaign
+    voucher: Voucher
+    publication: PublicationOfJob
+    cause: Cause
+    created_at: Moment
 
 
 class Finding(Open):

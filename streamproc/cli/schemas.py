@@ -24,6 +24,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "deliveries": record_models.DeliveryJob,
     "decisions": record_models.Decision,
     "dead-letters": record_models.DeadLetterHeaders,
+    "publications": record_models.Publication,
     "distribution-status": record_models.DistributionStatus,
     "partition-commands": record_models.PartitionCommand,
     "partition-reports": record_models.PartitionReport,

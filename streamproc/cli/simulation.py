@@ -2,18 +2,23 @@
 
 What decides is the worker's own processor. One task holds all customers, so the window of duplicates is one for the
 whole file. A line's key is the customer id that stands in it, so no record has a wrong key; where no customer can be
-read the record has no key, and gets the answer that its form gets.
+read the record has no key, and gets the answer that its form gets. Codes are given at once, and a publication comes
+back before the next event.
 """
 
 from collections.abc import Iterator, Sequence
 
 import orjson
 
+from streamproc.codes.endless import EndlessPool
+from streamproc.domain.code_requests import Fulfilled
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import parse_instant, read_json
+from streamproc.domain.jobs import Message
 from streamproc.domain.judge import Verdict
 from streamproc.domain.outcomes import DeadLetterReason, IgnoredReason
 from streamproc.matching.definitions import Definitions
+from streamproc.processing.codes import CodeChunk
 from streamproc.processing.customer_chunk import Outcome
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Record, Slice
@@ -37,7 +42,10 @@ class Simulation:
     def __init__(self, definitions: Definitions) -> None:
         self._stores = (StateStore(), StateStore())
         self._processor = CustomerProcessor(_PARTITION, *self._stores, definitions, dead_letter_limit=_NEVER_STOP)
-        self._offsets = {Topic.CUSTOMERS: 0, Topic.CUSTOMER_EVENTS: 0}
+        self._offsets = dict.fromkeys(Topic, 0)
+        self._pool = EndlessPool()
+        #: How many events are decided at a time: a publication comes back before the next event.
+        self._at_once = 1 if definitions.give_codes else None
 
     def take_customers(self, values: Sequence[bytes], now: int) -> list[DeadLetterReason | IgnoredReason | None]:
         """Take records of the topic `customers`; tell for each why it was not taken, None where it was."""
@@ -48,10 +56,40 @@ class Simulation:
         """Take records of the topic `customer-events`; return a line for each, in their order."""
         identified = [_identify(value) for value in values]
         keyed = [(key, value) for (_, key), value in zip(identified, values, strict=True)]
-        outcomes = self._process(Topic.CUSTOMER_EVENTS, keyed, now)
+        outcomes: list[Outcome] = []
+        step = self._at_once or len(keyed) or 1
+        for start in range(0, len(keyed), step):
+            decided = self._process(Topic.CUSTOMER_EVENTS, keyed[start : start + step], now)
+            outcomes += [self._with_codes(outcome, now) for outcome in decided] if self._at_once else decided
         return b"".join([_line(event_id, outcome) for (event_id, _), outcome in zip(identified, outcomes, strict=True)])
 
-    def _process(self, topic: Topic, keyed: list[tuple[bytes | None, bytes]], now: int) -> list[Outcome]:
+    def _with_codes(self, outcome: Outcome, now: int) -> Outcome:
+        """Put the jobs of a request in its place, and what the new publications set off at the end."""
+        jobs: list[tuple[str, Message]] = []
+        publications: list[Message] = []
+        for channel, message in outcome.jobs:
+            if channel != Topic.CODE_REQUESTS:
+                jobs.append((channel, message))
+                continue
+            fulfilled = self._give_code(message, now)
+            jobs += fulfilled.jobs
+            publications += [fulfilled.publication] if fulfilled.publication is not None else []
+        decisions = list(outcome.decisions)
+        returned = [(key, value) for key, value, _ in publications]
+        for following in self._process(Topic.PUBLICATIONS, returned, now) if returned else ():
+            jobs += following.jobs
+            decisions += following.decisions
+        return Outcome(outcome.name, outcome.reason, jobs, decisions)
+
+    def _give_code(self, message: Message, now: int) -> Fulfilled:
+        key, value, headers = message
+        chunk = CodeChunk([Slice(Topic.CODE_REQUESTS, _PARTITION, [Record(0, now, key, value, headers)])])
+        fulfilled: list[Fulfilled] = []
+        given = {request.id: self._pool.allocate(request) for request in chunk.requests}
+        chunk.output(given, _PARTITION, now, fulfilled)
+        return fulfilled[0]
+
+    def _process(self, topic: Topic, keyed: Sequence[tuple[bytes | None, bytes]], now: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
         first = self._offsets[topic]
         records = [Record(offset, now, key, value) for offset, (key, value) in enumerate(keyed, first)]

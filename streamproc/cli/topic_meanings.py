@@ -32,9 +32,14 @@ _DEFINITION = object_schema(
 _STATE = object_schema(
     v=_INTEGER, profile={"type": "object"}, memberships={"type": "array", "items": {"type": "string"}}
 )
+_CODE_REQUEST = object_schema(
+    id={"type": "string", "pattern": "^pub_[0-9a-f]{32}$"},
+    cause_id={"type": "string"},
+    jobs={"type": "array", "items": {"type": "object"}, "minItems": 1},
+    publication={"type": "object"},
+)
 _MANUAL = "manual distributions"
 _COMPUTED = "computed segments"
-_CODES = "unique codes"
 
 MEANINGS: dict[str, Meaning] = {
     Topic.CUSTOMER_EVENTS: Meaning("Customer activity, as upstream tells it."),
@@ -67,8 +72,12 @@ MEANINGS: dict[str, Meaning] = {
     Topic.DISTRIBUTION_HOLDS: Meaning("Distributions that wait for their time.", is_internal=True, later=_MANUAL),
     Topic.DISTRIBUTION_LOG: Meaning("What became of each distribution, with receipts.", later=_MANUAL),
     Topic.SEGMENT_CHANGES: Meaning("Memberships that have changed here.", later=_COMPUTED),
-    Topic.CODE_REQUESTS: Meaning("Deliveries that need a code of their own.", is_internal=True, later=_CODES),
-    Topic.PUBLICATIONS: Meaning("Codes that have been given to customers.", later=_CODES),
+    Topic.CODE_REQUESTS: Meaning(
+        "Deliveries that need a code, finished but for the code; the jobs and the publication that follow.",
+        is_internal=True,
+        payload=_CODE_REQUEST,
+    ),
+    Topic.PUBLICATIONS: Meaning("Codes that have been given to customers."),
     Topic.DECISIONS: Meaning("What matched and was not sent, with the reason."),
     Topic.DEAD_LETTERS: Meaning("Inputs that could not be processed: key, value and headers as they came, and why."),
     Topic.CONFIG_VERDICTS: Meaning("What became of each pushed configuration record."),

@@ -3,16 +3,9 @@
 from collections import Counter
 from typing import Any, Literal
 
+from streamproc.domain.codes import CodeSettings
 from streamproc.domain.form import Form, Id, Text, json_path, shown
 from streamproc.domain.problems import Problem
-
-
-class CodeSettings(Form):
-    """How the codes of a campaign look."""
-
-    pattern: Text | None = None
-    length: int | None = None
-    charset: Text | None = None
 
 
 class Tier(Form):

@@ -185,6 +185,7 @@ def _references(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("segments", trigger.get("segment_id") or audience.get("segment_id")),
         ("validation-rules", trigger.get("validation_rule_id")),
         ("campaigns", trigger.get("campaign_id")),
+        ("campaigns", action.get("campaign_id") if action["type"] == "codes" else None),
         (_PROMOTION_TIERS, action.get("promotion_tier_id") if action["type"] == "promotion" else None),
     ]
     return [(kind, object_id) for kind, object_id in named if object_id is not None]

@@ -57,6 +57,13 @@ class PromotionAction(Form):
     promotion_tier_id: Id
 
 
+class CodesAction(Form):
+    """Gives each customer a code of the campaign."""
+
+    type: Literal["codes"]
+    campaign_id: Id
+
+
 class MessageAction(Form):
     """Sends a message with nothing attached."""
 
@@ -94,7 +101,7 @@ class Distribution(Form):
     kind: Literal["automatic", "manual"]
     trigger: Trigger | None = None
     audience: Audience | None = None
-    action: Annotated[PromotionAction | MessageAction, Field(discriminator="type")]
+    action: Annotated[PromotionAction | CodesAction | MessageAction, Field(discriminator="type")]
     channels: Annotated[list[Channel], Field(min_length=1)]
 
 

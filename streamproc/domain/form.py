@@ -24,7 +24,16 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 _URL = r"^https?://([^\s/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[^\s/?#:@\[\]]+)(:[0-9]{1,5})?([/?#]\S*)?$"
 Url = Annotated[str, StringConstraints(pattern=_URL)]
 
-_PATTERNS = {_ID: "must hold no control characters", _URL: "must be an address that begins with http:// or https://"}
+# What may stand in a code, and in a pattern of codes.
+CODE_TEXT = r'^[^\x00-\x1f\x7f"\\]+$'
+CODE_PATTERN = r'^[^\x00-\x1f\x7f"\\]*#[^\x00-\x1f\x7f"\\]*$'
+
+_PATTERNS = {
+    _ID: "must hold no control characters",
+    _URL: "must be an address that begins with http:// or https://",
+    CODE_TEXT: "must not be empty, and hold no quotes, backslashes or control characters",
+    CODE_PATTERN: "needs a # for each character to be chosen, and no quotes, backslashes or control characters",
+}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_$-]+\Z")
 _SHOWN = 60  # characters of a wrong value that a message repeats
 
@@ -112,6 +121,8 @@ _MESSAGES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
     "string_pattern_mismatch": lambda context, _value: _PATTERNS[context["pattern"]],
     "string_too_short": lambda _context, _value: "must not be empty",
     "too_short": lambda _context, _value: "must not be empty",
+    "greater_than_equal": lambda context, _value: f"must be at least {context['ge']}",
+    "less_than_equal": lambda context, _value: f"must be at most {context['le']}",
 }
 
 

@@ -23,14 +23,22 @@ Undeliverable = Literal["unsubscribed", "missing_contact", "unknown_customer"]
 Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
 ActionObjects = Mapping[str, dict[str, Any]]
 
-_SEPARATOR = "\x1f"
+SEPARATOR = "\x1f"
 _ID_BYTES = 16
 
 
 def job_id(cause_id: str, customer_id: str, distribution_id: str, channel: str, index: int) -> str:
     """Return the id of a job. The distribution's version is no part of it, so an edit cannot send twice."""
-    texts = _SEPARATOR.join((cause_id, customer_id, distribution_id, channel, str(index)))
-    return "job_" + blake2b(texts.encode(), digest_size=_ID_BYTES).hexdigest()
+    return "job_" + _digest(cause_id, customer_id, distribution_id, channel, str(index))
+
+
+def publication_id(cause_id: str, customer_id: str, distribution_id: str, campaign_id: str) -> str:
+    """Return the id of a request for a code, and of the publication that it gets."""
+    return "pub_" + _digest(cause_id, customer_id, distribution_id, campaign_id)
+
+
+def _digest(*texts: str) -> str:
+    return blake2b(SEPARATOR.join(texts).encode(), digest_size=_ID_BYTES).hexdigest()
 
 
 class JobTooLarge(Exception):
@@ -51,6 +59,41 @@ class Cause:
         created_at = event.body["created_at"]
         body = orjson.dumps({"event_id": event.id, "type": event.type, "created_at": created_at})
         return cls(event.id, body, created_at)
+
+    @classmethod
+    def following(cls, body: Mapping[str, Any], change: str, created_at: str) -> "Cause":
+        """Return the cause of the jobs that follow from a change which the cause with this JSON has led to.
+
+        Only the nearest change is told: of an earlier one the id of this one was made.
+        """
+        text = orjson.dumps({**body, "via": change})
+        return cls(f"{_id_of(body)}#{change}", text, created_at)
+
+
+def _id_of(cause: Mapping[str, Any]) -> str:
+    """Return the id of what stands first in a chain."""
+    for name in ("event_id", "record"):
+        if name in cause:
+            return str(cause[name])
+    name = next(name for name in ("release", "backfill", "tick") if name in cause)
+    return f"{name}:{cause[name]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What the action of a distribution adds to its jobs: the objects for templates, and their JSON.
+
+    `head` is the part of the jobs themselves that differs from one customer to the next: the code and its publication.
+    """
+
+    objects: ActionObjects
+    json: bytes
+    head: bytes = b""
+
+    @classmethod
+    def same_for_all(cls, objects: ActionObjects) -> "Attached":
+        """Return objects that stand in all jobs alike."""
+        return cls(objects, orjson.dumps(objects))
 
 
 class Occurrence:
@@ -77,7 +120,7 @@ class Occurrence:
         self.key = customer_id.encode()
         #: Channels that the customer has unsubscribed from; true means all of them.
         self.silenced: object = None if profile is None else profile.get("unsubscribed")
-        start = f"{cause.id}{_SEPARATOR}{customer_id}{_SEPARATOR}"
+        start = f"{cause.id}{SEPARATOR}{customer_id}{SEPARATOR}"
         self._hash = blake2b(start.encode(), digest_size=_ID_BYTES)
         self._ends: dict[Contact | None, bytes | None] = {}
         self._payload: dict[str, Any] | None = None
@@ -88,6 +131,12 @@ class Occurrence:
         state = self._hash.copy()
         state.update(rest)
         return b"job_" + state.hexdigest().encode()
+
+    def publication_id(self, rest: bytes) -> bytes:
+        """Return the id of the request, and of its publication, of which `rest` is the distribution's part."""
+        state = self._hash.copy()
+        state.update(rest)
+        return b"pub_" + state.hexdigest().encode()
 
     def is_silenced(self, channel: str) -> bool:
         """Tell whether the customer has unsubscribed from a channel."""
@@ -102,20 +151,25 @@ class Occurrence:
             end = self._ends[contact] = self._make_end(contact)
             return end
 
-    def payload(self, added: ActionObjects) -> dict[str, Any]:
-        """Return the objects that placeholders read, with those of an action."""
+    @property
+    def own_payload(self) -> dict[str, Any]:
+        """The objects that placeholders read, without those of an action."""
         if self._payload is None:
             self._payload = self.facts.payload()
-        return {**self._payload, **added}
+        return self._payload
 
-    def data(self, added: ActionObjects, added_json: bytes) -> bytes:
-        """Return the JSON of all objects of the event and of an action; `added_json` is that of the latter."""
-        data = self.facts.data
+    def payload(self, attached: Attached) -> dict[str, Any]:
+        """Return the objects that placeholders read, with those of an action."""
+        return {**self.own_payload, **attached.objects}
+
+    def data(self, attached: Attached) -> bytes:
+        """Return the JSON of all objects of the event and of an action."""
+        data, added = self.facts.data, attached.objects
         if not data.keys().isdisjoint(added):
             return orjson.dumps({**data, **added})
         if self._data is None:
             self._data = orjson.dumps(data)
-        return self._data if not added else b"%b,%b" % (self._data[:-1], added_json[1:])
+        return self._data if not added else b"%b,%b" % (self._data[:-1], attached.json[1:])
 
     def _make_end(self, contact: Contact | None) -> bytes | None:
         profile = self.facts.profile or {}
@@ -144,12 +198,16 @@ class ChannelJobs:
     contact: Contact | None
     id_rest: bytes
     fixed: bytes
-    render: Callable[[Occurrence, bytes], bytes] | None
+    render: "Render | None"
     headers: tuple[tuple[str, bytes], tuple[str, bytes]]
     decision: bytes
 
     def emit(
-        self, occurrence: Occurrence, jobs: list[tuple[str, Message]], decisions: list[tuple[str, Message]]
+        self,
+        occurrence: Occurrence,
+        attached: Attached,
+        jobs: list[tuple[str, Message]],
+        decisions: list[tuple[str, Message]],
     ) -> None:
         """Append the job with its channel, or where the channel cannot go the decision with its reason.
 
@@ -167,7 +225,7 @@ class ChannelJobs:
         if self.render is None:
             value = b'{"id":"%b%b%b' % (own_id, self.fixed, end)
         else:
-            value = b'{"id":"%b%b%b%b' % (own_id, self.fixed, self.render(occurrence, own_id), end)
+            value = b'{"id":"%b%b%b%b' % (own_id, self.fixed, self.render(occurrence, own_id, attached), end)
         if len(value) > OUTPUT_LIMIT:
             name = f"deliveries.{self.channel} of distribution {self.headers[0][1].decode()}"
             raise JobTooLarge(f"the job for {name} would have {len(value)} bytes; at most {OUTPUT_LIMIT} are written")
@@ -179,13 +237,13 @@ class ChannelJobs:
         return reason, (occurrence.key, value, [])
 
 
-def compile_channels(distribution: InForce, added: ActionObjects) -> tuple[ChannelJobs, ...]:
+def compile_channels(distribution: InForce, attached: Attached) -> tuple[ChannelJobs, ...]:
     """Prepare the channels of a distribution, in their order.
 
-    `added` are the objects that its action adds: `campaign` and `promotion_tier` for a promotion, else nothing.
+    `attached` is what goes to all customers alike; that of codes is not needed here.
     """
     return tuple(
-        _compile_channel(distribution, index, channel, added)
+        _compile_channel(distribution, index, channel, attached.objects)
         for index, channel in enumerate(distribution.record["channels"])
     )
 
@@ -194,29 +252,24 @@ def _compile_channel(
     distribution: InForce, index: int, channel: Mapping[str, Any], added: ActionObjects
 ) -> ChannelJobs:
     kind, version = channel["type"], distribution.version
-    action: dict[str, Any] = {"type": distribution.record["action"]["type"]}
-    if "promotion_tier" in added:
-        action["promotion_tier"] = added["promotion_tier"]
-    head = {
+    head: dict[str, Any] = {
         "distribution": {"id": distribution.id, "name": distribution.record["name"], "version": version},
         "channel": kind,
         "channel_index": index,
-        "action": action,
     }
-    settings = {name: value for name, value in channel.items() if name != "type"}
-    fixed, render = b"", None
-    if kind == "webhook":
-        fixed, render = _settings(settings), _compile_webhook(distribution.id, channel, added)
-    elif "fields" in CHANNELS[kind].templates and isinstance(settings.get("fields"), dict):
-        fields = compile_texts(settings.pop("fields"))
-        fixed, render = _compile_fields(settings, fields, added)
+    fixed, render = _compile_settings(distribution.id, channel)
+    action = distribution.record["action"]["type"]
+    if action == "codes":
+        render, fixed = _behind_the_head(fixed, render), b""
+    elif "promotion_tier" in added:
+        head["action"] = {"type": action, "promotion_tier": added["promotion_tier"]}
     else:
-        fixed = _settings(settings)
+        head["action"] = {"type": action}
     decided = {"distribution_id": distribution.id, "version": version, "channel": kind, "channel_index": index}
     return ChannelJobs(
         channel=kind,
         contact=CHANNELS[kind].contact,
-        id_rest=f"{distribution.id}{_SEPARATOR}{kind}{_SEPARATOR}{index}".encode(),
+        id_rest=f"{distribution.id}{SEPARATOR}{kind}{SEPARATOR}{index}".encode(),
         fixed=b'",%b,%b' % (orjson.dumps(head)[1:-1], fixed),
         render=render,
         headers=(
@@ -227,47 +280,64 @@ def _compile_channel(
     )
 
 
+Render = Callable[[Occurrence, bytes, Attached], bytes]
+
+
+def _compile_settings(distribution_id: str, channel: Mapping[str, Any]) -> tuple[bytes, Render | None]:
+    """Return the fragment with a channel's settings and payload: what is fixed of it, and what renders the rest."""
+    kind = channel["type"]
+    settings = {name: value for name, value in channel.items() if name != "type"}
+    if kind == "webhook":
+        return _settings(settings), _compile_webhook(distribution_id, channel)
+    if "fields" in CHANNELS[kind].templates and isinstance(settings.get("fields"), dict):
+        fields = compile_texts(settings.pop("fields"))
+        return _compile_fields(settings, fields)
+    return _settings(settings), None
+
+
+def _behind_the_head(fixed: bytes, render: Render | None) -> Render:
+    """Put the settings behind the part that differs from one customer to the next."""
+    if render is None:
+        return lambda _occurrence, _job_id, attached: attached.head + fixed
+    return lambda occurrence, own_id, attached: b"%b%b%b" % (attached.head, fixed, render(occurrence, own_id, attached))
+
+
 def _settings(settings: Mapping[str, Any]) -> bytes:
     return b'"settings":%b,' % orjson.dumps(settings)
 
 
-def _compile_fields(
-    settings: Mapping[str, Any], fields: Template, added: ActionObjects
-) -> tuple[bytes, Callable[[Occurrence, bytes], bytes] | None]:
+def _compile_fields(settings: Mapping[str, Any], fields: Template) -> tuple[bytes, Render | None]:
     """Return the fixed fragment with the settings up to their fields, and what renders the rest."""
     start = b'"settings":%b"fields":' % (orjson.dumps(settings)[:-1] + (b"," if settings else b""))
     if fields.fixed is not None:
         return b"%b%b}," % (start, fields.fixed), None
-    return start, lambda occurrence, _job_id: fields.render(occurrence.payload(added)) + b"},"
+    return start, lambda occurrence, _job_id, attached: fields.render(occurrence.payload(attached)) + b"},"
 
 
-def _compile_webhook(
-    distribution_id: str, channel: Mapping[str, Any], added: ActionObjects
-) -> Callable[[Occurrence, bytes], bytes]:
-    designed = channel.get("payload")
-    if designed is None:
-        added_json = orjson.dumps(added)
-
-        def data(occurrence: Occurrence) -> bytes:
-            return occurrence.data(added, added_json)
-    else:
-        template = compile_template(designed)
-
-        def data(occurrence: Occurrence) -> bytes:
-            return template.render(occurrence.payload(added)) if template.fixed is None else template.fixed
-
+def _compile_webhook(distribution_id: str, channel: Mapping[str, Any]) -> Render:
+    data = _compile_data(channel.get("payload"))
     if channel.get("raw") is True:
-        return lambda occurrence, _job_id: b'"payload":%b,' % data(occurrence)
+        return lambda occurrence, _job_id, attached: b'"payload":%b,' % data(occurrence, attached)
     source = {"id": distribution_id, "object": "distribution", "target_url": channel["url"]}
     fixed = orjson.dumps({"type": channel["event_name"], "source": source})[1:-1]
 
-    def envelope(occurrence: Occurrence, own_id: bytes) -> bytes:
+    def envelope(occurrence: Occurrence, own_id: bytes, attached: Attached) -> bytes:
         return b'"payload":{"id":"%b",%b,"created_at":%b,"data":%b,"event":%b},' % (
             own_id,
             fixed,
             orjson.dumps(occurrence.cause.created_at),
-            data(occurrence),
+            data(occurrence, attached),
             occurrence.cause.body,
         )
 
     return envelope
+
+
+def _compile_data(designed: str | None) -> Callable[[Occurrence, Attached], bytes]:
+    if designed is None:
+        return Occurrence.data
+    template = compile_template(designed)
+    fixed = template.fixed
+    if fixed is not None:
+        return lambda _occurrence, _attached: fixed
+    return lambda occurrence, attached: template.render(occurrence.payload(attached))

@@ -67,6 +67,11 @@ class Definitions:
                 found = merge(found, bucket.match(facts, self._generation, self._refresh))
         return found
 
+    @property
+    def give_codes(self) -> bool:
+        """Whether any live distribution gives codes."""
+        return any(distribution.gives_codes for distribution in self._live.values())
+
     def segment_type(self, segment_id: str) -> str | None:
         """Return the type of a segment in force, None for one that is not known."""
         segment = self.configuration.get("segments", segment_id)
@@ -83,7 +88,7 @@ class Definitions:
         for distribution in group.members:
             if distribution.checked != self._generation:
                 distribution.refresh(self.configuration, self._generation)
-        group.ready = [distribution for distribution in group.members if distribution.channels]
+        group.ready = [distribution for distribution in group.members if distribution.sending is not None]
         group.checked = self._generation
 
     def _replace(self, distribution_id: str, in_force: InForce | None) -> None:

@@ -1,23 +1,24 @@
-"""One live distribution, compiled: what its channels send, and whether something blocks it."""
+"""One live distribution, compiled: what it sends, and whether something blocks it."""
 
 from typing import Any
 
 from streamproc.domain.configuration import Configuration, InForce
-from streamproc.domain.jobs import ActionObjects, ChannelJobs, Message, Occurrence, compile_channels
+from streamproc.domain.jobs import ActionObjects, Message, Occurrence
+from streamproc.domain.sending import Sending, compile_sending
 
 
 class CompiledDistribution:
-    """One live distribution. `channels` is empty while it is blocked."""
+    """One live distribution. `sending` is None while it is blocked."""
 
-    __slots__ = ("_in_force", "_promotion", "channels", "checked", "id")
+    __slots__ = ("_attached", "_in_force", "checked", "id", "sending")
 
     def __init__(self, in_force: InForce) -> None:
         self.id = in_force.id
-        self.channels: tuple[ChannelJobs, ...] = ()
-        #: The generation of the definitions in which `channels` was last found to be right.
+        self.sending: Sending | None = None
+        #: The generation of the definitions in which `sending` was last found to be right.
         self.checked = -1
         self._in_force = in_force
-        self._promotion: tuple[InForce, dict[str, Any]] | None = None
+        self._attached: InForce | None = None
 
     @property
     def version(self) -> int:
@@ -30,30 +31,39 @@ class CompiledDistribution:
         trigger: dict[str, Any] = self._in_force.record["trigger"]
         return trigger
 
+    @property
+    def gives_codes(self) -> bool:
+        """Whether its action is to give codes."""
+        return bool(self._in_force.record["action"]["type"] == "codes")
+
     def emit(
         self, occurrence: Occurrence, jobs: list[tuple[str, Message]], decisions: list[tuple[str, Message]]
     ) -> None:
-        """Append for each channel a job, as (channel, message), or a decision, as (reason, message)."""
-        for channel in self.channels:
-            channel.emit(occurrence, jobs, decisions)
+        """Append what it sends and what it decides (`Sending.emit`); one that is blocked sends nothing."""
+        if self.sending is not None:
+            self.sending.emit(occurrence, jobs, decisions)
 
     def refresh(self, configuration: Configuration, generation: int) -> None:
         """Look again at what blocks it and at what its action sends."""
         self.checked = generation
         if configuration.blocked(self.id):
-            self.channels = ()
+            self.sending = None
             return
-        action = self._in_force.record["action"]
-        promotion = configuration.promotion_tier(action["promotion_tier_id"]) if action["type"] == "promotion" else None
-        if self.channels and _same_promotion(promotion, self._promotion):
-            return
-        self._promotion = promotion
-        added: ActionObjects = {}
-        if promotion is not None:
-            added = {"campaign": promotion[0].record, "promotion_tier": promotion[1]}
-        self.channels = compile_channels(self._in_force, added)
+        campaign, added = attached_objects(self._in_force.record["action"], configuration)
+        if self.sending is None or campaign is not self._attached:
+            self._attached = campaign
+            self.sending = compile_sending(self._in_force, added)
 
 
-def _same_promotion(one: tuple[InForce, dict[str, Any]] | None, other: tuple[InForce, dict[str, Any]] | None) -> bool:
-    """Tell whether both come from the same version of the same campaign."""
-    return one is other is None or (one is not None and other is not None and one[0] is other[0])
+def attached_objects(action: dict[str, Any], configuration: Configuration) -> tuple[InForce | None, ActionObjects]:
+    """Return the objects that an action that nothing blocks adds to the jobs, and the campaign that they come from."""
+    if action["type"] == "promotion":
+        promotion = configuration.promotion_tier(action["promotion_tier_id"])
+        assert promotion is not None
+        campaign, tier = promotion
+        return campaign, {"campaign": campaign.record, "promotion_tier": tier}
+    if action["type"] == "codes":
+        found = configuration.get("campaigns", action["campaign_id"])
+        assert found is not None
+        return found, {"campaign": found.record}
+    return None, {}

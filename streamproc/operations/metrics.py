@@ -24,6 +24,8 @@ class Metrics:
             "streamproc_ignored", "events ignored on purpose, by reason", ["reason"], registry=registry
         )
         self.jobs = Counter("streamproc_jobs", "delivery jobs written, by channel", ["channel"], registry=registry)
+        self.code_requests = Counter("streamproc_code_requests", "requests for a code written", registry=registry)
+        self.publications = Counter("streamproc_publications", "codes given to customers", registry=registry)
         self.decisions = Counter(
             "streamproc_decisions", "matched but not sent, by reason", ["reason"], registry=registry
         )
@@ -86,6 +88,8 @@ class Metrics:
             "events": self.events,
             "ignored": self.ignored,
             "jobs": self.jobs,
+            "code_requests": self.code_requests,
+            "publications": self.publications,
             "decisions": self.decisions,
             "dead_letters": self.dead_letters,
             "verdicts": self.verdicts,
@@ -94,7 +98,8 @@ class Metrics:
     def count(self, counts: Counts[tuple[str, ...]]) -> None:
         """Add what a committed chunk has counted; a key is a metric's short name and its label values."""
         for (name, *labels), number in counts.items():
-            self._by_count[name].labels(*labels).inc(number)
+            metric = self._by_count[name]
+            (metric.labels(*labels) if labels else metric).inc(number)
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""

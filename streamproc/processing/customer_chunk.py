@@ -40,6 +40,7 @@ from streamproc.domain.outcomes import (
     Step,
     outcome_of,
 )
+from streamproc.domain.publications import read_publication
 from streamproc.errors import FatalError
 from streamproc.matching.definitions import Definitions
 from streamproc.processing.customer_states import StagedStates
@@ -59,7 +60,10 @@ _ASKED_AGAIN = _SEGMENT_EVENTS | {PUBLICATION_SUCCEEDED}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one input got: `jobs` are (channel, record), `decisions` are (reason, record), in their order."""
+    """What one input got: `jobs` are (channel, record), `decisions` are (reason, record), in their order.
+
+    A request for a code stands among the jobs, under the name of its topic.
+    """
 
     name: OutcomeName
     reason: DeadLetterReason | IgnoredReason | None
@@ -92,7 +96,7 @@ class CustomerChunk:
     def work(self, piece: Slice) -> None:
         """Decide for each record of a slice; nothing about one of them keeps the others from being worked on."""
         is_events = piece.topic == Topic.CUSTOMER_EVENTS
-        decide: Callable[[SourceRecord], Refusal | None] = self._decide_event if is_events else self._decide_profile
+        decide = self._decider(piece.topic)
         all_jobs, all_decisions, outcomes = self._jobs, self._decisions, self._outcomes
         for record in piece.records:
             jobs, decisions = len(all_jobs), len(all_decisions)
@@ -112,6 +116,11 @@ class CustomerChunk:
                 outcomes.append(Outcome(*outcome_of(refusal), all_jobs[jobs:], all_decisions[decisions:]))
             self.inputs += 1
 
+    def _decider(self, topic: str) -> Callable[[SourceRecord], Refusal | None]:
+        if topic == Topic.CUSTOMER_EVENTS:
+            return self._decide_event
+        return self._decide_profile if topic == Topic.CUSTOMERS else self._decide_publication
+
     def output(self, partition: int, parked_at: str) -> Output:
         """Put together what follows from the chunk."""
         counts = self._counts
@@ -122,6 +131,10 @@ class CustomerChunk:
                 jobs[channel].append(job)
             except KeyError:
                 jobs[channel] = [job]
+        requests = jobs.pop(Topic.CODE_REQUESTS, None)
+        if requests is not None:
+            output.lane(Topic.CODE_REQUESTS, partition).extend(requests)
+            counts[("code_requests",)] = len(requests)
         for channel, records in jobs.items():
             output.lane(deliveries(channel), partition).extend(records)
             counts["jobs", channel] = len(records)
@@ -160,7 +173,7 @@ class CustomerChunk:
             if size > OUTPUT_LIMIT:
                 return self._state_too_large(size)
         if after is not None and event.type not in FEED_ONLY_EVENTS:
-            self._emit(event, after)
+            self._emit(event, after, None)
         # Nothing below this line can fail.
         if after is not before:
             self.states.put(key, after, size)
@@ -202,16 +215,24 @@ class CustomerChunk:
         change = join_segment if event.type == SEGMENT_ENTERED else leave_segment
         return change(memberships, segment_id)
 
-    def _emit(self, event: Event, state: CustomerState) -> None:
+    def _emit(self, event: Event, state: CustomerState | None, cause: Cause | None) -> None:
+        """Let the event meet the distributions; without a cause it is itself the cause."""
         self._step = "matching"
-        facts = Facts(event, state.profile, state.memberships)
+        facts = Facts(event, None, []) if state is None else Facts(event, state.profile, state.memberships)
         matched = self._definitions.match(facts)
         if not matched:
             return
         self._step = "jobs"
-        occurrence = Occurrence(facts, Cause.of_event(event))
+        occurrence = Occurrence(facts, cause or Cause.of_event(event))
         for distribution in matched:
             distribution.emit(occurrence, self._jobs, self._decisions)
+
+    def _decide_publication(self, record: SourceRecord) -> Refusal | None:
+        """Take a record of `publications`: a code was given. It changes nothing and may start distributions."""
+        self._step, self._type = "check", None
+        event, cause = read_publication(record.value or b"")
+        self._emit(event, self.states.get(event.customer_id.encode()), cause)
+        return None
 
     def _decide_profile(self, record: SourceRecord) -> Refusal | None:
         """Take a record of `customers`: it replaces the profile and leaves the memberships; null forgets all."""

@@ -1,4 +1,7 @@
-"""The processor of a customer task: events and profiles in, customer state, jobs, decisions and dead letters out."""
+"""The processor of a customer task.
+
+Events, profiles and publications in; customer state, jobs, requests for codes, decisions and dead letters out.
+"""
 
 from collections.abc import Sequence
 
@@ -12,7 +15,7 @@ from streamproc.processing.processor import Output, Slice, Store
 
 
 class CustomerProcessor:
-    """Decides for the customers of one partition. Takes slices of `customer-events` and `customers`."""
+    """Decides for the customers of one partition. Takes slices of `customer-events`, `customers` and `publications`."""
 
     wake_at: int | None = None
 

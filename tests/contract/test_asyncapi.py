@@ -76,10 +76,10 @@ def test_every_schema_is_the_form_of_some_message() -> None:
 def test_the_directions_are_those_of_streamproc() -> None:
     received = {name.removeprefix("receive.") for name in DOCUMENT["operations"] if name.startswith("receive.")}
     configuration = {"distributions", "validation-rules", "segments", "campaigns"}
-    own = {"definitions", "customer-state", "task-state", "partition-commands", "partition-reports"}
+    own = {"definitions", "customer-state", "task-state", "partition-commands", "partition-reports", "code-requests"}
     assert received == {"customer-events", "customers"} | configuration | own
     sent = {name.removeprefix("send.") for name in DOCUMENT["operations"] if name.startswith("send.")}
-    outputs = {"decisions", "dead-letters", "config-verdicts", "distribution-status"}
+    outputs = {"decisions", "dead-letters", "config-verdicts", "distribution-status", "publications"}
     assert sent == {f"deliveries.{channel}" for channel in CHANNELS} | outputs | own
 
 

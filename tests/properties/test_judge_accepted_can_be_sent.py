@@ -13,10 +13,12 @@ from streamproc.domain.catalogue import TRIGGERS
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event, read_event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Cause, Message, Occurrence
+from streamproc.domain.jobs import Attached, Cause, Message, Occurrence, compile_channels, publication_id
 from streamproc.matching.definitions import Definitions
+from tests.support.codes import CODES, fulfilled, requests_of
 from tests.support.configuration import campaign, distribution, judged, segment, validation_rule
 
+CODE = "PROMO-ü1 {{x}}"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-99, 99) | TEXTS,
@@ -24,7 +26,18 @@ JSON = st.recursive(
     max_leaves=4,
 )
 PATHS = st.sampled_from(
-    ["customer.name", "order.items.0.price", "order", "promotion_tier.id", "customer.a b", "order..x"]
+    [
+        "customer.name",
+        "order.items.0.price",
+        "order",
+        "promotion_tier.id",
+        "customer.a b",
+        "order..x",
+        "voucher.code",
+        "voucher",
+        "publication.id",
+        "campaign",
+    ]
 )
 PLACEHOLDERS = PATHS.map("{{{{{}}}}}".format) | PATHS.map("{{{{ {} }}}}".format)
 MIXED = st.lists(PLACEHOLDERS | TEXTS | st.sampled_from(['"', "\\", "{", "{{", "}}", ",", ":"]), max_size=4).map(
@@ -43,6 +56,7 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "fields": st.dictionaries(TEXTS, MIXED, max_size=2) | JSON,
 }
 TYPES = st.sampled_from(["email", "sms", "webhook", "braze", "activecampaign", "batch", "intercom"])
+WITH_CODES = st.sampled_from(["klaviyo", "mailchimp", "shopify", "webhook"])
 
 
 def channel_of(kind: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -53,7 +67,8 @@ def channel_of(kind: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 CHANNEL = TYPES.flatmap(channel_of)
-ACTIONS = st.sampled_from([{"type": "message"}, {"type": "promotion", "promotion_tier_id": "promo_1"}])
+ACTIONS = st.sampled_from([{"type": "message"}, {"type": "promotion", "promotion_tier_id": "promo_1"}, CODES])
+PUBLICATION = Draft202012Validator(schema("publications"))
 JOB = Draft202012Validator(schema("deliveries"))
 DECISION = Draft202012Validator(schema("decisions"))
 
@@ -81,6 +96,11 @@ def send(record: dict[str, Any], event: Event) -> tuple[list[tuple[str, Message]
     decisions: list[tuple[str, Message]] = []
     for matched in definitions.match(facts):
         matched.emit(occurrence, jobs, decisions)
+    for request in requests_of(jobs):
+        outcome = fulfilled(request, CODE)
+        assert outcome.publication is not None
+        PUBLICATION.validate(orjson.loads(outcome.publication[1]))
+        jobs = outcome.jobs
     return jobs, decisions
 
 
@@ -100,6 +120,29 @@ def test_an_accepted_distribution_gives_each_channel_a_job(
     for _, (key, value, _headers) in jobs:
         assert key == b"cust_1"
         JOB.validate(orjson.loads(value))
+
+
+@given(channel=(TYPES | WITH_CODES).flatmap(channel_of), data=st.dictionaries(TEXTS, JSON, max_size=2))
+@settings(max_examples=300, deadline=None)
+def test_a_job_that_waited_for_its_code_is_the_one_that_would_have_been_made_with_the_code_at_hand(
+    channel: dict[str, Any], data: dict[str, Any]
+) -> None:
+    record = distribution(channels=[channel], action=CODES)
+    if not judged("distributions", record).accepted:
+        return
+    customer = {"id": "cust_1", "email": "a@b.example", "phone": "1", "source_id": "u-1", "name": CODE}
+    event = event_of("customer.order.paid", {**data, "customer": customer})
+    jobs, _ = send(record, event)
+    own_id = publication_id("evcus_1", "cust_1", "distr_1", "camp_1")
+    objects = {"campaign": campaign(), "voucher": {"code": CODE}, "publication": {"id": own_id}}
+    action = {"type": "codes", "campaign": campaign(), "voucher": {"code": CODE}}
+    head = {"action": action, "publication": {"id": own_id}}
+    attached = Attached(objects, orjson.dumps(objects), orjson.dumps(head)[1:-1] + b",")
+    at_once: list[tuple[str, Message]] = []
+    occurrence = Occurrence(Facts(event, dict(event.customer), ["seg_1"]), Cause.of_event(event))
+    for one in compile_channels(InForce("distributions", "distr_1", 4, record), attached):
+        one.emit(occurrence, attached, at_once, [])
+    assert [orjson.loads(value) for _, (_, value, _) in jobs] == [orjson.loads(value) for _, (_, value, _) in at_once]
 
 
 @given(

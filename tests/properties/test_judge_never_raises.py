@@ -43,7 +43,7 @@ DISTRIBUTION = nearly(
     kind=st.sampled_from(["automatic", "manual"]),
     trigger=nearly(event=st.sampled_from(list(TRIGGERS)), **dict.fromkeys(SELECTORS, IDS)),
     audience=nearly(segment_id=IDS, customer=nearly(id=IDS)),
-    action=nearly(type=st.sampled_from(["promotion", "codes", "message"]), promotion_tier_id=IDS),
+    action=nearly(type=st.sampled_from(["promotion", "codes", "message"]), promotion_tier_id=IDS, campaign_id=IDS),
     channels=st.lists(CHANNEL, max_size=3),
 )
 NODE = st.deferred(
@@ -60,6 +60,7 @@ RULES: st.SearchStrategy[Any] = st.deferred(
     )
 )
 TIERS = st.lists(nearly(id=IDS, name=TEXTS), max_size=3)
+CODE = nearly(pattern=st.sampled_from(["A-##", "A", ""]), length=st.integers(-1, 200), charset=TEXTS)
 ENTRY = nearly(conditions=st.dictionaries(st.sampled_from([*OPERATORS, *ALIASES, "$from", "$x"]), JSON, max_size=3))
 ATTRIBUTE = st.sampled_from(["name", "metadata.a", "events.a.count", "summary.orders.total_count", "metadata", "x"])
 FILTER = st.builds(
@@ -77,7 +78,9 @@ RECORDS = {
         customers=st.lists(TEXTS, max_size=3),
         filter=FILTER,
     ),
-    "campaigns": nearly(id=IDS, name=TEXTS, type=st.just("static"), promotion_tiers=TIERS, loyalty_tiers=TIERS),
+    "campaigns": nearly(
+        id=IDS, name=TEXTS, type=st.just("static"), code=CODE, promotion_tiers=TIERS, loyalty_tiers=TIERS
+    ),
 }
 PUSHED = st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), RECORDS[kind] | JSON))
 

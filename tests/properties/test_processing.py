@@ -15,7 +15,8 @@ from streamproc.processing.customer_chunk import Outcome
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import OutputRecord, Record, Slice
 from streamproc.runtime.store import StateStore
-from tests.support.configuration import distribution, segment, validation_rule
+from tests.support.codes import codes
+from tests.support.configuration import campaign, distribution, segment, validation_rule
 
 NOW = 1_764_000_000_000
 WINDOW = 6
@@ -119,6 +120,8 @@ def definitions() -> Definitions:
         ("segments", segment(id="seg_dynamic", type="dynamic")),
         ("validation-rules", validation_rule(rules=rules)),
         ("distributions", distribution(trigger=paid, channels=[{"type": "email"}, webhook])),
+        ("campaigns", campaign()),
+        ("distributions", codes(channels=[{"type": "email"}, {"type": "shopify"}])),
         ("distributions", distribution(id="d2", name="2", trigger={"event": "customer.order.paid"})),
         ("distributions", distribution(id="d3", name="3", trigger=entered, channels=[designed, {"type": "sms"}])),
     ]

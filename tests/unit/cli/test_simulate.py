@@ -1,6 +1,7 @@
 """`streamproc simulate`: files in, one line an event out."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -14,11 +15,13 @@ from click.testing import CliRunner, Result
 
 from streamproc.cli import main
 from streamproc.cli.simulate import Progress
+from streamproc.domain.jobs import publication_id
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION
 from streamproc.local.shop import Shop, ShopOptions
 from streamproc.topics import INPUT_LIMIT
-from tests.support.configuration import distribution, segment, validation_rule
+from tests.support.codes import codes
+from tests.support.configuration import campaign, distribution, segment, validation_rule
 
 CREATED_AT = "2026-03-03T12:00:00Z"
 ENTERED = {"event": "customer.segment.entered", "segment_id": "seg_1"}
@@ -361,3 +364,58 @@ def key_of(value: bytes) -> bytes | None:
     except (ValueError, KeyError, TypeError):
         return None
     return identity.encode() if isinstance(identity, str) else None
+
+
+def test_codes_are_given_at_once_and_what_their_publication_starts_stands_behind_the_event_s_own(
+    tmp_path: Path,
+) -> None:
+    published = {"event": "customer.publication.succeeded", "campaign_id": "camp_1"}
+    config = configure(
+        tmp_path / "config",
+        campaigns=[campaign(code={"pattern": "PROMO-#####", "charset": "0123456789"})],
+        distributions=[
+            distribution(id="a", name="a", trigger=published, channels=[{"type": "email"}, {"type": "sms"}]),
+            codes(id="b", name="b", channels=[{"type": "email"}, {"type": "sms"}, {"type": "shopify"}]),
+            distribution(id="c", name="c"),
+        ],
+    )
+    first, second = told(simulate(config, lines(event(), event("evt_2"))))
+    jobs = first["jobs"]
+    assert [(job["distribution"]["id"], job["channel"]) for job in jobs] == [
+        ("b", "email"), ("b", "shopify"), ("c", "email"), ("a", "email"),
+    ]  # fmt: skip
+    publication = {"id": publication_id("evt_1", "ann", "b", "camp_1")}
+    assert [job.get("publication") for job in jobs] == [publication, publication, None, None]
+    assert jobs[0]["action"] == jobs[1]["action"]
+    assert re.fullmatch(r"PROMO-\d{5}", jobs[0]["action"]["voucher"]["code"])
+    assert second["jobs"][0]["action"]["voucher"] != jobs[0]["action"]["voucher"]
+    assert jobs[3]["cause"]["via"] == f"published:{publication['id']}"
+    assert [(one["distribution_id"], one["channel"], one["reason"]) for one in first["decisions"]] == [
+        ("b", "sms", "missing_contact"), ("a", "sms", "missing_contact"),
+    ]  # fmt: skip
+
+
+def test_a_publication_comes_back_before_the_next_event(tmp_path: Path) -> None:
+    published = {"event": "customer.publication.succeeded", "campaign_id": "camp_1"}
+    config = configure(
+        tmp_path / "config",
+        campaigns=[campaign()],
+        distributions=[distribution(trigger=published), codes()],
+    )
+    moved = event("evt_2", type="customer.updated", data={"customer": {"id": "ann", "email": "new@shop.example"}})
+    first, _ = told(simulate(config, lines(event(), moved)))
+    assert [job["customer"]["email"] for job in first["jobs"]] == ["ann@shop.example"] * 2
+
+
+def test_whoever_joins_once_gets_the_same_code_again_and_starts_nothing_anew(tmp_path: Path) -> None:
+    published = {"event": "customer.publication.succeeded", "campaign_id": "camp_1"}
+    config = configure(
+        tmp_path / "config",
+        campaigns=[campaign(join_once=True)],
+        distributions=[distribution(trigger=published), codes()],
+    )
+    first, again, other = told(simulate(config, lines(event(), event("evt_2"), event("evt_3", "bob"))))
+    assert [len(one["jobs"]) for one in (first, again, other)] == [2, 1, 2]
+    assert again["jobs"][0]["publication"] == first["jobs"][0]["publication"]
+    assert again["jobs"][0]["action"] == first["jobs"][0]["action"] != other["jobs"][0]["action"]
+    assert again["jobs"][0]["id"] != first["jobs"][0]["id"]

@@ -39,3 +39,28 @@ def test_types_are_not_converted_and_every_wrong_field_is_told() -> None:
         ("$.promotion_tiers[1]", "schema"),
         ("$.loyalty_tiers", "schema"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ({"pattern": "SUMMER"}, ("$.code.pattern", "needs a # for each character to be chosen")),
+        ({"pattern": ""}, ("$.code.pattern", "needs a #")),
+        ({"pattern": '#"'}, ("$.code.pattern", "no quotes")),
+        ({"pattern": "#" * 129}, ("$.code.pattern", "must have at most 128 characters")),
+        ({"length": 0}, ("$.code.length", "must be at least 1")),
+        ({"length": 129}, ("$.code.length", "must be at most 128")),
+        ({"length": 8.5}, ("$.code.length", "")),
+        ({"charset": ""}, ("$.code.charset", "must not be empty")),
+        ({"charset": "ab\\"}, ("$.code.charset", "no quotes, backslashes")),
+    ],
+)
+def test_codes_that_could_not_be_made_or_written_are_refused(code: object, told: tuple[str, str]) -> None:
+    [problem] = judged("campaigns", campaign(code=code)).errors
+    assert (problem.path, problem.code) == (told[0], "schema")
+    assert told[1] in problem.message
+
+
+@pytest.mark.parametrize("code", [None, {}, {"length": 1}, {"pattern": "#"}, {"charset": "ü"}, {"pattern": "#" * 128}])
+def test_what_is_left_out_of_the_codes_has_a_default(code: object) -> None:
+    assert judged("campaigns", campaign(code=code)).accepted

@@ -103,10 +103,24 @@ def test_a_promotion_needs_its_tier_and_a_message_ignores_one() -> None:
     assert judged("distributions", distribution(action={"type": "message", "promotion_tier_id": 5})).accepted
 
 
-def test_codes_are_refused_with_the_actions_that_exist() -> None:
-    record = distribution(action={"type": "codes", "campaign_id": "camp_1"})
-    assert judged("distributions", record).errors == [
-        Problem("$.action.type", "schema", '"codes" is not allowed here; allowed: promotion, message')
+@pytest.mark.parametrize("event", TRIGGERS)
+def test_codes_go_with_the_triggers_that_offer_them_and_need_their_campaign(event: str) -> None:
+    selectors = {"segment_id": "seg_1", "campaign_id": "camp_1", "custom_event": "left_review"}
+    trigger = {"event": event} | {name: selectors[name] for name in TRIGGERS[event].required}
+    verdict = judged("distributions", distribution(trigger=trigger, action={"type": "codes", "campaign_id": "camp_1"}))
+    if "codes" in TRIGGERS[event].actions:
+        assert (verdict.errors, "missing campaigns camp_1" in verdict.blocked) == ([], True)
+        assert findings(judged("distributions", distribution(trigger=trigger, action={"type": "codes"}))) == [
+            ("$.action.campaign_id", "schema")
+        ]
+    else:
+        told = f'{event} does not go with "codes"; allowed: message'
+        assert verdict.errors == [Problem("$.action.type", "action_not_allowed", told)]
+
+
+def test_an_action_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    assert judged("distributions", distribution(action={"type": "gift"})).errors == [
+        Problem("$.action.type", "schema", '"gift" is not allowed here; allowed: promotion, codes, message')
     ]
 
 

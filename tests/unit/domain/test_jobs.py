@@ -8,7 +8,8 @@ import pytest
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import ActionObjects, Cause, Message, Occurrence, compile_channels, job_id
+from streamproc.domain.jobs import ActionObjects, Cause, Message, Occurrence, job_id
+from streamproc.domain.sending import compile_sending
 
 CREATED_AT = "2026-11-24T11:00:00+01:00"
 CAUSE = {"event_id": "evt_1", "type": "customer.order.paid", "created_at": CREATED_AT}
@@ -32,8 +33,7 @@ def emit(
     occurrence = Occurrence(Facts(event, profile, []), Cause.of_event(event))
     jobs: list[tuple[str, Message]] = []
     decisions: list[tuple[str, Message]] = []
-    for channel in compile_channels(InForce("distributions", "dist_1", 42, record), added or {}):
-        channel.emit(occurrence, jobs, decisions)
+    compile_sending(InForce("distributions", "dist_1", 42, record), added or {}).emit(occurrence, jobs, decisions)
     return jobs, decisions
 
 

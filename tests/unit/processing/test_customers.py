@@ -56,6 +56,9 @@ class Task:
         self.outcomes: list[Outcome] = []
         self.restart()
 
+    def in_force(self, kind: str, record: Json) -> InForce:
+        return InForce(kind, record["id"], 1, record)
+
     def restart(self) -> None:
         self.processor = CustomerProcessor(
             PARTITION, self.state, self.task_state, self.definitions, dead_letter_limit=self.limit, window=self.window
