@@ -5,6 +5,9 @@ from typing import Any
 
 Read = Callable[[Any], Any]
 
+#: Characters. The worst of so short a path, all dots, is still read soon.
+PATH_LENGTH = 1_000
+
 
 def compile_path(path: str, *, lists: bool = False) -> Read:
     """Return a function that reads this path from an object; what is missing reads as None.
@@ -12,35 +15,41 @@ def compile_path(path: str, *, lists: bool = False) -> Read:
     At each object the longest run of the remaining names that is one of its keys is taken, so a key with dots wins
     over descending. With `lists`, a number takes that place of a list (from 0).
     """
-    names = tuple(path.split("."))
-    if len(names) == 1 and not lists:
+    first, _, rest = path.partition(".")
+    if lists or "." in rest:
+        return lambda value: _walk(value, path, lists)
+    if first == path:
         return lambda value: value.get(path) if type(value) is dict else None
-    return lambda value: _walk(value, names, lists)
+
+    def read(value: Any) -> Any:
+        if type(value) is not dict:
+            return None
+        if path in value:
+            return value[path]
+        inner = value.get(first)
+        return inner.get(rest) if type(inner) is dict else None
+
+    return read
 
 
-def _walk(value: Any, names: tuple[str, ...], lists: bool) -> Any:
-    place, end = 0, len(names)
-    while place < end:
+def _walk(value: Any, rest: str, lists: bool) -> Any:
+    while True:
         if type(value) is dict:
-            taken = _longest_key(value, names, place)
-            if not taken:
+            if rest in value:
+                return value[rest]
+            end = rest.rfind(".")
+            while end >= 0 and rest[:end] not in value:
+                end = rest.rfind(".", 0, end)
+            if end < 0:
                 return None
-            value = value[".".join(names[place:taken])]
-            place = taken
+            value, rest = value[rest[:end]], rest[end + 1 :]
         elif lists and type(value) is list:
-            value = _element(value, names[place])
-            place += 1
+            name, dot, rest = rest.partition(".")
+            value = _element(value, name)
+            if not dot:
+                return value
         else:
             return None
-    return value
-
-
-def _longest_key(value: dict[str, Any], names: tuple[str, ...], place: int) -> int:
-    """Return where the longest run of names from `place` that is a key ends; 0 when none is."""
-    for taken in range(len(names), place, -1):
-        if ".".join(names[place:taken]) in value:
-            return taken
-    return 0
 
 
 def _element(value: list[Any], name: str) -> Any:

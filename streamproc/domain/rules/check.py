@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamproc.domain.form import json_path, shown
+from streamproc.domain.paths import PATH_LENGTH
 from streamproc.domain.problems import Problem
 from streamproc.domain.rules.check_operators import FROM, alias_warning, check_operator, is_operator
 from streamproc.domain.rules.logic import BadLogic, keys_of, parse_logic
@@ -116,8 +117,12 @@ def _find_name(name: object, path: str, place: Place, findings: RuleFindings) ->
 
 
 def _check_property(rule_name: RuleName, value: object, path: str) -> Iterator[Problem]:
-    if rule_name.needs_property and (not isinstance(value, str) or not value):
+    if not rule_name.needs_property:
+        return
+    if not isinstance(value, str) or not value:
         yield Problem(path, "schema", f"{rule_name.name} needs the key of the metadata as its property")
+    elif len(value) > PATH_LENGTH:
+        yield Problem(path, "schema", f"a property has at most {PATH_LENGTH} characters")
 
 
 def _check_conditions(rule_name: RuleName | None, conditions: object, path: str, findings: RuleFindings) -> None:

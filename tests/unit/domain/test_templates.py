@@ -50,6 +50,7 @@ def test_placeholders_are_filled_quoted_as_text_and_bare_with_their_type(text: s
         '{"a": "{{ }}"}',
         "{{{order.amount}}}", "{ {{order.amount}}: 1}", '{"a": 1, "a.b": 2}', '{"a.b": 1, "a": {"b": 2}}', '"\\ud800"',
         '{"a": NaN}', '{"a": {{order.amount}},}', "[" * 150 + "]" * 150,
+        '{"a": "{{order.' + "." * 1_000 + '}}"}',
     ],
 )  # fmt: skip
 def test_what_is_no_json_once_filled_or_not_offered_is_refused(text: str) -> None:

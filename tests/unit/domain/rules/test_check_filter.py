@@ -39,6 +39,11 @@ def test_another_attribute_is_refused_and_what_is_allowed_is_told(attribute: str
     assert problem.message.endswith("metadata.*, system_metadata.*, events.<name>.*")
 
 
+@pytest.mark.parametrize(("length", "codes"), [(1_000, []), (1_001, ["attribute_not_available"])])
+def test_a_path_is_short_enough_to_be_read_soon(length: int, codes: list[str]) -> None:
+    assert [code for _path, code in errors(on("metadata".ljust(length, "."), has_value=True))] == codes
+
+
 @pytest.mark.parametrize("junction", [None, "and", "or", "AND", "Or"])
 def test_a_junction_is_and_or_or_in_any_case_or_absent(junction: str | None) -> None:
     assert errors(on("name", is_="x") | {"junction": junction}) == [("$.name.conditions.$is_", "unknown_operator")]

@@ -1,0 +1,43 @@
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from streamproc.domain.paths import PATH_LENGTH, compile_path
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("a", {"a": 1}, 1),
+        ("a", None, None),
+        ("a", ["x"], None),
+        ("a.b", {"a": {"b": 2}}, 2),
+        ("a.b", {"a.b": 1, "a": {"b": 2}}, 1),
+        ("a.b", {"a.b": None, "a": {"b": 2}}, None),
+        ("a.b", {"a": ["x"]}, None),
+        ("a.b.c", {"a": {"b.c": 3}}, 3),
+        ("a.b.c", {"a.b": {"c": 4}, "a": {"b": {"c": 5}}}, 4),
+        ("a.b.c", {"a.b": 4, "a": {"b": {"c": 5}}}, None),
+        ("a.", {"a": {"": 6}}, 6),
+        ("a.0", {"a": ["x"]}, None),
+    ],
+)
+def test_a_path_descends_and_a_key_with_dots_wins(path: str, value: Any, expected: object) -> None:
+    assert compile_path(path)(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("a.0", "x"), ("a.1.b", 7), ("a.2", None), ("a.-1", None), ("a.²", None), ("a.0.0", None)]
+)
+def test_numbers_take_places_of_lists_where_that_is_wanted(path: str, expected: object) -> None:
+    assert compile_path(path, lists=True)({"a": ["x", {"b": 7}]}) == expected
+
+
+def test_the_worst_path_is_read_soon() -> None:
+    value: dict[str, Any] = {}
+    for _ in range(100):
+        value = {"": value, ".x": 1}
+    started = perf_counter()
+    assert compile_path("." * PATH_LENGTH)(value) is None
+    assert perf_counter() - started < 1
