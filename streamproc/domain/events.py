@@ -25,8 +25,8 @@ _INSTANT = re.compile(
 )
 _OWN_PUBLICATION = re.compile(r"pub_[0-9a-f]{32}", re.ASCII)
 # Beyond these a shift into a time zone, or by a day, would leave the calendar that Python has.
-_FIRST_YEAR = 2
-_LAST_YEAR = 9998
+FIRST_YEAR = 2
+LAST_YEAR = 9998
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ def parse_instant(text: str) -> datetime | None:
             return _parse_any_instant(text)
     except ValueError:
         return _parse_any_instant(text)
-    return instant if _FIRST_YEAR <= instant.year <= _LAST_YEAR else None
+    return instant if FIRST_YEAR <= instant.year <= LAST_YEAR else None
 
 
 def format_instant(milliseconds: int) -> str:
@@ -136,7 +136,7 @@ def _parse_any_instant(text: str) -> datetime | None:
         instant = datetime.fromisoformat(plain)
     except ValueError:
         return None
-    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
         return None
     return instant + timedelta(seconds=1) if is_leap else instant
 

@@ -58,10 +58,10 @@ def _not_differ(operand: Operand) -> Test:
     return test
 
 
-def _comparison(compare: Callable[[Any, Any], bool], days: Callable[[Operand], Test] | None = None) -> Build:
+def _comparison(compare: Callable[[Any, Any], bool], ago: Callable[[float, tzinfo], Test] | None = None) -> Build:
     """Numbers with numbers, instants with instants; other pairings do not hold.
 
-    `days` is what a number against an instant means in a segment filter.
+    `ago` makes what a number of days against an instant means in a filter.
     """
 
     def build(operand: Operand) -> Test:
@@ -78,9 +78,9 @@ def _comparison(compare: Callable[[Any, Any], bool], days: Callable[[Operand], T
         ) -> bool:
             return type(subject) in _NUMBERS and compare(subject, limit)
 
-        if operand.mode == "rule" or days is None or limit < 0:
+        if operand.mode == "rule" or ago is None:
             return test
-        by_days = days(operand)
+        by_days = ago(limit, operand.zone)
         return lambda subject, now: by_days(subject, now) if type(subject) is str else test(subject, now)
 
     return build
@@ -144,8 +144,8 @@ OPERATORS: dict[str, Build] = {
     "$not_in": _is_not,
     "$not_differ": _not_differ,
     "$not_intersect": _is_not,
-    "$more_than": _comparison(gt, times.more_than_ago),
-    "$less_than": _comparison(lt, times.less_than_ago),
+    "$more_than": _comparison(gt, times.longer_ago),
+    "$less_than": _comparison(lt, times.less_long_ago),
     "$more_than_or_equal": _comparison(ge),
     "$less_than_or_equal": _comparison(le),
     "$starts_with": _starts_with,

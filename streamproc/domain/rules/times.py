@@ -4,11 +4,12 @@ Calendar days, weekdays and hours are those of the project's zone.
 """
 
 import re
+from calendar import isleap
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from streamproc.domain.rules.values import BadValue, Operand, Test, read_instant
+from streamproc.domain.rules.values import BadValue, Operand, Test, read_day, read_days, read_instant
 
 _DURATION = re.compile(
     r"P(?=.)(?:(\d{1,5})W)?(?:(\d{1,7})D)?(?:T(?=.)(?:(\d{1,8})H)?(?:(\d{1,9})M)?(?:(\d{1,10}(?:\.\d{1,6})?)S)?)?",
@@ -33,44 +34,54 @@ def before(operand: Operand) -> Test:
 
 def more_than_ago(operand: Operand) -> Test:
     """`$more_than_ago`: longer ago than so many days of 24 hours."""
-    days = operand.days()
-    return instant_test(operand.zone, lambda subject, now: now - subject > days)
+    return longer_ago(operand.days(), operand.zone)
 
 
 def less_than_ago(operand: Operand) -> Test:
     """`$less_than_ago`: past, but less long ago."""
-    days = operand.days()
-    return instant_test(operand.zone, lambda subject, now: subject <= now and now - subject < days)
+    return less_long_ago(operand.days(), operand.zone)
+
+
+def longer_ago(days: float, zone: tzinfo) -> Test:
+    """Return the test of an instant more than so many days ago; fewer than none means the future."""
+    length = read_days(days)
+    return instant_test(zone, lambda subject, now: now - subject > length)
+
+
+def less_long_ago(days: float, zone: tzinfo) -> Test:
+    """Return the test of a past instant less than so many days ago."""
+    length = read_days(days)
+    return instant_test(zone, lambda subject, now: subject <= now and now - subject < length)
 
 
 def more_than_future(operand: Operand) -> Test:
     """`$more_than_future`: further ahead than so many days of 24 hours."""
-    days = operand.days()
-    return instant_test(operand.zone, lambda subject, now: subject - now > days)
+    length = read_days(operand.days())
+    return instant_test(operand.zone, lambda subject, now: subject - now > length)
 
 
 def less_than_future(operand: Operand) -> Test:
     """`$less_than_future`: not past, but less far ahead."""
-    days = operand.days()
-    return instant_test(operand.zone, lambda subject, now: subject >= now and subject - now < days)
+    length = read_days(operand.days())
+    return instant_test(operand.zone, lambda subject, now: subject >= now and subject - now < length)
 
 
 def is_days_ago(operand: Operand) -> Test:
     """`$is_days_ago`: on the calendar day that many days before today."""
     days = operand.whole_days()
-    return _local_test(operand.zone, lambda subject, now: (now.date() - subject.date()).days == days)
+    return _day_test(operand.zone, lambda subject, today: (today - subject).days == days)
 
 
 def is_days_in_future(operand: Operand) -> Test:
     """`$is_days_in_future`: on the calendar day that many days after today."""
     days = operand.whole_days()
-    return _local_test(operand.zone, lambda subject, now: (subject.date() - now.date()).days == days)
+    return _day_test(operand.zone, lambda subject, today: (subject - today).days == days)
 
 
 def day_of_week(operand: Operand) -> Test:
     """`$dow`: on one of the weekdays, 0 = Sunday."""
     days = frozenset(map(_read_day_of_week, operand.items))
-    return _local_test(operand.zone, lambda subject, _now: _weekday(subject) in days)
+    return _day_test(operand.zone, lambda subject, _today: _weekday(subject) in days)
 
 
 def timeframe(operand: Operand) -> Test:
@@ -97,33 +108,35 @@ def timeframe_daily_hours(operand: Operand) -> Test:
     start_text, end_text, days_text = _parts(operand, 3, "18:00;20:01;2,3")
     start, end = _read_hour(start_text), _read_hour(end_text)
     days = frozenset(_read_day_of_week(day.strip()) for day in days_text.split(","))
+    zone = operand.zone
 
-    def test(subject: datetime, _now: datetime) -> bool:
-        minute, day = subject.hour * 60 + subject.minute, _weekday(subject)
+    def test(instant: datetime, _now: datetime) -> bool:
+        local = instant.astimezone(zone)
+        minute, day = local.hour * 60 + local.minute, _weekday(local)
         if start <= end:
             return start <= minute < end and day in days
         # Past midnight the hours still belong to the weekday on which they began.
         return (minute >= start and day in days) or (minute < end and (day - 1) % 7 in days)
 
-    return _local_test(operand.zone, test)
+    return instant_test(zone, test)
 
 
 def today(operand: Operand) -> Test:
     """`$today`: the anniversary is today; that of 29 February is on 28 February in common years."""
     _check_true(operand)
-    return _local_test(operand.zone, lambda subject, now: _anniversary(subject.date(), now.year) == now.date())
+    return _day_test(operand.zone, _is_anniversary)
 
 
 def this_month(operand: Operand) -> Test:
     """`$this_month`: the anniversary is in this calendar month."""
     _check_true(operand)
-    return _local_test(operand.zone, lambda subject, now: subject.month == now.month)
+    return _day_test(operand.zone, lambda subject, today: subject.month == today.month)
 
 
 def next_month(operand: Operand) -> Test:
     """`$next_month`: the anniversary is in the next calendar month."""
     _check_true(operand)
-    return _local_test(operand.zone, lambda subject, now: subject.month == now.month % 12 + 1)
+    return _day_test(operand.zone, lambda subject, today: subject.month == today.month % 12 + 1)
 
 
 def instant_test(zone: tzinfo, test: Callable[[datetime, datetime], bool]) -> Test:
@@ -136,25 +149,24 @@ def instant_test(zone: tzinfo, test: Callable[[datetime, datetime], bool]) -> Te
     return on_instant
 
 
-def _local_test(zone: tzinfo, test: Callable[[datetime, datetime], bool]) -> Test:
-    """Wrap a test that wants subject and now on the clock and calendar of the project's zone."""
+def _day_test(zone: tzinfo, test: Callable[[date, date], bool]) -> Test:
+    """Wrap a test that wants the days of subject and now on the calendar of the project's zone."""
 
-    def on_local(subject: Any, now: datetime) -> bool:
-        instant = read_instant(subject, zone)
-        return instant is not None and test(instant.astimezone(zone), now.astimezone(zone))
+    def on_days(subject: Any, now: datetime) -> bool:
+        day = read_day(subject, zone)
+        return day is not None and test(day, now.astimezone(zone).date())
 
-    return on_local
-
-
-def _weekday(local: datetime) -> int:
-    return local.isoweekday() % 7
+    return on_days
 
 
-def _anniversary(day: date, year: int) -> date:
-    try:
-        return day.replace(year=year)
-    except ValueError:
-        return date(year, 2, 28)
+def _weekday(day: date) -> int:
+    return day.isoweekday() % 7
+
+
+def _is_anniversary(day: date, today: date) -> bool:
+    if day.month == 2 and day.day == 29 and not isleap(today.year):
+        return today.month == 2 and today.day == 28
+    return day.month == today.month and day.day == today.day
 
 
 def _check_true(operand: Operand) -> None:

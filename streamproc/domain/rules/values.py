@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Hashable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
-from streamproc.domain.events import parse_instant
+from streamproc.domain.events import FIRST_YEAR, LAST_YEAR, parse_instant
 
 Mode = Literal["rule", "filter"]
 Test = Callable[[Any, datetime], bool]
@@ -62,10 +62,30 @@ def read_instant(value: Any, zone: tzinfo) -> datetime | None:
         return None
     if len(value) > _DATE_LENGTH:
         return parse_instant(value)
-    # Midnight in UTC has the same form of year, month and day; the zone is put on it afterwards.
-    day = parse_instant(f"{value}T00:00:00Z")
+    day = _read_date(value)
     # In UTC, because Python compares two instants of one zone by their wall clocks.
-    return None if day is None else day.replace(tzinfo=zone).astimezone(UTC)
+    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def read_day(value: Any, zone: tzinfo) -> date | None:
+    """Read a date, or the day of an RFC 3339 instant on the calendar of `zone`; None if it is neither."""
+    if type(value) is not str or len(value) < _DATE_LENGTH:
+        return None
+    if len(value) == _DATE_LENGTH:
+        return _read_date(value)
+    instant = parse_instant(value)
+    return None if instant is None else instant.astimezone(zone).date()
+
+
+def _read_date(text: str) -> date | None:
+    # The standard parser takes other forms as well.
+    if text[4] != "-" or text[7] != "-":
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def read_number(value: Any) -> int | float | None:
@@ -78,6 +98,11 @@ def read_number(value: Any) -> int | float | None:
     if number in (float("inf"), float("-inf")):
         return None
     return int(value) if value.lstrip("+-").isdigit() else number
+
+
+def read_days(number: float) -> timedelta:
+    """Return so many days of 24 hours, not more than lie between any two instants."""
+    return timedelta(days=max(-_MOST_DAYS, min(number, _MOST_DAYS)))
 
 
 class Operand:
@@ -146,12 +171,12 @@ class Operand:
             raise BadValue("a whole number from 0 is needed")
         return int(number)
 
-    def days(self) -> timedelta:
+    def days(self) -> int | float:
         """Return the only value, a number of days of 24 hours from 0, fractions allowed."""
         number = read_number(self.one())
         if number is None or number < 0:
             raise BadValue("a number of days from 0 is needed")
-        return timedelta(days=min(number, _MOST_DAYS))
+        return number
 
     def whole_days(self) -> int:
         """Return the only value, a whole number of calendar days from 0."""

@@ -114,3 +114,29 @@ def test_a_number_against_an_instant_means_days_ago_in_filters_only() -> None:
     assert [build_test("$more_than", 7, mode)(weeks_ago, NOW) for mode in ("rule", "filter")] == [False, True]
     assert [build_test("$less_than", 30, mode)(weeks_ago, NOW) for mode in ("rule", "filter")] == [False, True]
     assert [build_test("$more_than_or_equal", 7, mode)(weeks_ago, NOW) for mode in ("rule", "filter")] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "subject", "expected"),
+    [
+        ("$more_than", 1, "2026-11-23T10:00:00Z", False),
+        ("$more_than", 1, "2026-11-23T09:59:59Z", True),
+        ("$more_than", ["0.5"], "2026-11-23T21:59:59Z", True),
+        ("$greater_than", 1, "2026-11-23T09:59:59Z", True),
+        ("$less_than", 1, "2026-11-23T10:00:00Z", False),
+        ("$less_than", 1, "2026-11-23T10:00:01Z", True),
+        ("$less_than", 1, "2026-11-24T10:00:00Z", True),
+        ("$less_than", 1, "2026-11-24T10:00:01Z", False),
+        ("$more_than", -1, "2026-11-25T09:59:59Z", True),
+        ("$more_than", -1, "2026-11-25T10:00:00Z", False),
+        ("$less_than", -1, "2026-11-24T10:00:00Z", False),
+        ("$more_than", 1e300, "2026-11-23", False),
+        ("$more_than", 1, "2 days", False),
+        ("$more_than", 1, 2, True),
+        ("$more_than", "2026-11-23", "2026-11-24", True),
+    ],
+)
+def test_days_ago_of_filters_are_those_of_the_operators_on_times(
+    operator: str, value: Any, subject: Any, expected: bool
+) -> None:
+    assert build_test(operator, value, "filter")(subject, NOW) is expected
