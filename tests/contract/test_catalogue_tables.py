@@ -1,6 +1,10 @@
 """The tables of `schemas/README.md` are those of the catalogue."""
 
+import re
+
 from streamproc.domain.catalogue import CHANNELS, TRIGGERS
+from streamproc.domain.rules.check_operators import FROM
+from streamproc.domain.rules.operators import ALIASES, OPERATORS
 from tests.support.catalogue_tables import DOCUMENT, matrix_table, with_tables
 
 
@@ -12,6 +16,11 @@ def test_the_document_has_all_tables() -> None:
     text = DOCUMENT.read_text()
     assert all(f"| `{name}` |" in text for name in (*TRIGGERS, *CHANNELS))
     assert matrix_table() in text
+
+
+def test_the_document_tells_of_every_operator_and_alias() -> None:
+    told = re.findall(r"`(\$[a-z_]+)`", DOCUMENT.read_text())
+    assert set(told) == {*OPERATORS, *ALIASES, FROM}
 
 
 def test_a_cell_names_the_actions_that_go_with_a_trigger_and_a_channel() -> None:

@@ -1,4 +1,4 @@
-"""The tables of `schemas/README.md` that say what goes together, made from the catalogue."""
+"""The tables of `schemas/README.md` that say what goes together, made from the catalogue and the names of rules."""
 
 from collections.abc import Iterable
 
@@ -12,6 +12,8 @@ from streamproc.domain.catalogue import (
     TRIGGERS,
     TriggerSpec,
 )
+from streamproc.domain.rules.attributes import ATTRIBUTES
+from streamproc.domain.rules.names import RULE_NAMES
 from tests.support.readme import fill
 
 DOCUMENT = FOLDER / "README.md"
@@ -59,6 +61,26 @@ def letters(trigger: TriggerSpec, channel: str) -> str:
     return "".join(action[0].upper() for action in trigger.actions if CHANNELS[channel].offered(trigger.event, action))
 
 
+def names_table() -> str:
+    """Where each name of a rule may stand, on which triggers, and what it needs."""
+    around = {"anywhere": "", "line": "a quantifier over order lines", "product": "`product.id`", "sku": "`sku.id`"}
+    head = ("name", "on triggers of", "only inside", "needs `property`")
+    rows = (
+        (
+            f"`{row.name}`",
+            "orders and custom events"
+            if len(row.families) == 2
+            else "orders"
+            if "order" in row.families
+            else "custom events",
+            around[row.place],
+            "yes" if row.needs_property else "",
+        )
+        for row in RULE_NAMES.values()
+    )
+    return table(head, rows)
+
+
 def coded(names: Iterable[str]) -> str:
     """List names as code."""
     return ", ".join(f"`{name}`" for name in names)
@@ -79,6 +101,8 @@ def with_tables(text: str) -> str:
         "actions": actions_table(),
         "channels": channels_table(),
         "matrix": matrix_table(),
+        "names": names_table(),
+        "attributes": f"{coded(ATTRIBUTES)}.",
     }
     return fill(text, tables)
 
