@@ -12,6 +12,8 @@ from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.rules import RuleCompiler, check_rules
 from streamproc.domain.rules.conditions import Access
+from streamproc.domain.rules.names import FAMILIES, RULE_NAMES
+from streamproc.domain.rules.operators import ALIASES, OPERATORS
 from streamproc.matching.groups import Group
 from streamproc.matching.tables import make_table
 from tests.support import naive_rules, rule_strategies
@@ -110,7 +112,7 @@ def test_a_rule_holds_when_an_event_carries_a_key_of_any_access_and_what_is_left
 
 
 json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
         st.sampled_from(["1", "logic", "name", "conditions", "rules", "property", "$is", "$from", "$more_than", "x"]),
         inner | st.sampled_from(["customer.segment", "order.items.any", "1 and (", "1", "product.id"]),
@@ -120,8 +122,34 @@ json = st.recursive(
 )  # fmt: skip
 
 
-@many
-@given(json)
-def test_the_checks_take_any_json_and_what_they_pass_compiles(rules: Any) -> None:
+any_conditions = st.dictionaries(st.sampled_from([*OPERATORS, *ALIASES, "$from"]), json, max_size=2)
+any_node = st.fixed_dictionaries(
+    {"name": st.sampled_from(list(RULE_NAMES)), "property": st.sampled_from(["a", "a.b"])},
+    optional={"conditions": any_conditions | rule_strategies.conditions | rule_strategies.quantified},
+)
+any_rules = st.dictionaries(st.sampled_from("12"), any_node, max_size=2)
+nested_rules = st.builds(lambda node, rules: {"1": {**node, "rules": rules}}, any_node, any_rules)
+any_worlds = st.builds(
+    naive_rules.World,
+    st.just("order"),
+    st.fixed_dictionaries(
+        {
+            "order": json | st.fixed_dictionaries({"items": st.lists(rule_strategies.lines | json, max_size=3)}),
+            "event": st.fixed_dictionaries({"metadata": json}),
+        }
+    ),
+    st.fixed_dictionaries({"metadata": json}),
+    rule_strategies.memberships,
+    json,
+    st.sampled_from(rule_strategies.NOWS),
+    st.just(UTC),
+)
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(any_rules | nested_rules | json, any_worlds, st.sampled_from(sorted(FAMILIES)))
+def test_the_checks_take_any_json_and_what_they_pass_decides_about_any_event(
+    rules: Any, world: naive_rules.World, family: RuleFamily
+) -> None:
     if check_rules(rules, "$.rules").errors == []:
-        RuleCompiler(UTC).compile(rules, "order")
+        assert RuleCompiler(UTC).compile(rules, family).holds(facts_of(world)) in {True, False}
