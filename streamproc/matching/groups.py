@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from operator import attrgetter
 
 from streamproc.domain.facts import Facts
-from streamproc.domain.rules.conditions import Holds, Key
+from streamproc.domain.rules.conditions import Check, Key
 from streamproc.matching.distributions import CompiledDistribution
 
 by_id = attrgetter("id")
@@ -23,13 +23,13 @@ class Group:
         self.members: list[CompiledDistribution] = []
         self.ready: list[CompiledDistribution] = []
         self.checked = -1
-        self.left: tuple[Holds, ...] = ()
+        self.left: tuple[Check, ...] = ()
         self.filed: tuple[Key, ...] | None = None
 
     def holds(self, facts: Facts) -> bool:
         """Decide what the key has not decided."""
         for part in self.left:  # noqa: SIM110  (a generator would cost more than the tests)
-            if not part(facts):
+            if not part.holds(facts):
                 return False
         return True
 

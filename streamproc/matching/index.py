@@ -8,7 +8,7 @@ decides what the key has not decided. Rules without such a key are decided for e
 from collections.abc import Callable
 
 from streamproc.domain.facts import Facts
-from streamproc.domain.rules.conditions import Access, Condition, Holds, Source
+from streamproc.domain.rules.conditions import Access, Check, Condition, Source
 from streamproc.matching.distributions import CompiledDistribution
 from streamproc.matching.groups import Group, merge
 from streamproc.matching.tables import Table, make_table
@@ -119,8 +119,8 @@ class Bucket:
         return table
 
 
-def _parts(condition: Condition) -> tuple[Holds, ...]:
-    """Return what must all hold. A tuple of functions is nearer in memory than a function that calls them."""
+def _parts(condition: Condition) -> tuple[Check, ...]:
+    """Return what must all hold. A tuple of checks is nearer in memory than a check that asks them."""
     if condition.is_always:
         return ()
-    return tuple(part.holds for part in condition.parts) or (condition.holds,)
+    return tuple(part.check for part in condition.parts) or (condition.check,)

@@ -8,7 +8,7 @@ import orjson
 
 from streamproc.domain.catalogue import RuleFamily
 from streamproc.domain.rules.check import LOGIC, rule_nodes
-from streamproc.domain.rules.conditions import ALWAYS, NEVER, Access, Condition, Holds, Source, both, join
+from streamproc.domain.rules.conditions import ALWAYS, NEVER, Access, Check, Condition, Function, Source, both, join
 from streamproc.domain.rules.leaves import build_leaf
 from streamproc.domain.rules.logic import parse_logic
 from streamproc.domain.rules.names import RULE_NAMES, Place
@@ -31,12 +31,12 @@ _MOST_LEAVES = 200_000
 class RuleCompiler:
     """Compiles the validation rules of one project; `zone` is where its days begin and its hours are read.
 
-    A leaf (a name, a property and their conditions) that several rules have is one function.
+    A leaf (a name, a property and their conditions) that several rules have is one object.
     """
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        self._leaves: dict[bytes, Holds] = {}
+        self._leaves: dict[bytes, Check] = {}
 
     def compile(self, rules: dict[str, Any], family: RuleFamily) -> Condition:
         """Compile rules that `check_rules` has passed, for the triggers of one family.
@@ -76,22 +76,22 @@ class RuleCompiler:
         if not conditions and not lines:
             return ALWAYS
         signature = orjson.dumps([name, path, conditions])
-        holds = self._leaves.get(signature)
-        if holds is None:
+        check = self._leaves.get(signature)
+        if check is None:
             tests = [build_test(operator, value, "rule", self._zone) for operator, value in conditions.items()]
-            holds = build_leaf(name, path, tests)
+            check = build_leaf(name, path, tests)
             if len(self._leaves) == _MOST_LEAVES:
                 self._leaves.clear()
-            self._leaves[signature] = holds
+            self._leaves[signature] = check
         accesses = _accesses(name, path, conditions)
         # What wants a listed value holds seldom, so it decides first.
-        return Condition(holds, accesses, _COST_OF_LINES if lines else 1 if accesses else 2)
+        return Condition(check, accesses, _COST_OF_LINES if lines else 1 if accesses else 2)
 
 
 def _around(condition: Condition) -> Condition:
     """Read a name of the order or the customer inside a scope over lines, at its own level."""
-    holds = condition.holds
-    return Condition(lambda scope: holds(scope.facts), (), condition.cost)
+    check = condition.check
+    return Condition(Function(lambda scope: check.holds(scope.facts)), (), condition.cost)
 
 
 def _accesses(name: str, path: str, conditions: dict[str, Any]) -> tuple[Access, ...]:

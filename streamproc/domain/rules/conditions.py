@@ -1,15 +1,14 @@
 """Compiled conditions: the function that decides, and the keys one of which has to be there for it to hold.
 
-Functions take one argument: `Facts`, or inside a quantifier a scope over order lines. Joining them does not ask which.
+Checks take one argument: `Facts`, or inside a quantifier a scope over order lines. Joining them does not ask which.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from streamproc.domain.rules.logic import Expression
 
-Holds = Callable[[Any], bool]
 Source = Literal[
     "customer.segment",
     "customer.metadata",
@@ -21,6 +20,61 @@ Source = Literal[
     "products_collection",
 ]
 Key = tuple[Source, Hashable]
+
+
+class Check:
+    """Decides. A class, because compiled code calls its method directly, and finds what it needs near the object."""
+
+    __slots__ = ()
+
+    def holds(self, scope: Any) -> bool:
+        """Tell whether it holds for these facts, or this scope."""
+        raise NotImplementedError
+
+
+class Function(Check):
+    """A check that is any function."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[Any], bool]) -> None:
+        self._function = function
+
+    def holds(self, scope: Any) -> bool:
+        """Ask the function."""
+        return self._function(scope)
+
+
+class AllOf(Check):
+    """Holds when every part does."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Iterable[Check]) -> None:
+        self._parts = tuple(parts)
+
+    def holds(self, scope: Any) -> bool:
+        """Ask the parts in their order."""
+        for part in self._parts:  # noqa: SIM110  (a generator would cost more than the checks)
+            if not part.holds(scope):
+                return False
+        return True
+
+
+class AnyOf(Check):
+    """Holds when some part does."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Iterable[Check]) -> None:
+        self._parts = tuple(parts)
+
+    def holds(self, scope: Any) -> bool:
+        """Ask the parts in their order."""
+        for part in self._parts:  # noqa: SIM110  (a generator would cost more than the checks)
+            if part.holds(scope):
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +96,14 @@ class Condition:
     orders them: cheap ones first.
     """
 
-    holds: Holds
+    check: Check
     accesses: tuple[Access, ...] = ()
     cost: int = 1
     parts: tuple["Condition", ...] = ()
+
+    def holds(self, scope: Any) -> bool:
+        """Tell whether the condition holds for these facts, or inside a quantifier for this scope."""
+        return self.check.holds(scope)
 
     @property
     def is_never(self) -> bool:
@@ -66,8 +124,8 @@ class Condition:
         return both(part.beyond(access) if access in part.accesses else part for part in self.parts)
 
 
-ALWAYS = Condition(lambda _facts: True, cost=0)
-NEVER = Condition(lambda _facts: False, (Access(frozenset()),), 0)
+ALWAYS = Condition(AllOf(()), cost=0)
+NEVER = Condition(AnyOf(()), (Access(frozenset()),), 0)
 
 
 def both(conditions: Iterable[Condition]) -> Condition:
@@ -78,7 +136,7 @@ def both(conditions: Iterable[Condition]) -> Condition:
     if len(parts) < 2:
         return parts[0] if parts else ALWAYS
     accesses = tuple(access for part in parts for access in part.accesses)
-    return Condition(_all_of([part.holds for part in parts]), accesses, sum(part.cost for part in parts), parts)
+    return Condition(AllOf(part.check for part in parts), accesses, sum(part.cost for part in parts), parts)
 
 
 def either(conditions: Iterable[Condition]) -> Condition:
@@ -94,7 +152,7 @@ def either(conditions: Iterable[Condition]) -> Condition:
         chosen = [min(part.accesses, key=lambda access: len(access.keys)) for part in parts]
         exact = all(access.is_exact and not part.parts for access, part in zip(chosen, parts, strict=True))
         accesses = (Access(frozenset[Key]().union(*(access.keys for access in chosen)), exact),)
-    return Condition(_any_of([part.holds for part in parts]), accesses, sum(part.cost for part in parts))
+    return Condition(AnyOf(part.check for part in parts), accesses, sum(part.cost for part in parts))
 
 
 def join(expression: Expression, parts: dict[str, Condition]) -> Condition:
@@ -103,36 +161,3 @@ def join(expression: Expression, parts: dict[str, Condition]) -> Condition:
         return parts[expression]
     joined = [join(part, parts) for part in expression.parts]
     return both(joined) if expression.word == "and" else either(joined)
-
-
-def _all_of(parts: Sequence[Holds]) -> Holds:
-    if len(parts) == 2:
-        first, second = parts
-        return lambda facts: first(facts) and second(facts)
-    if len(parts) == 3:
-        one, two, three = parts
-        return lambda facts: one(facts) and two(facts) and three(facts)
-    listed = tuple(parts)
-
-    def holds(facts: Any) -> bool:
-        for part in listed:  # noqa: SIM110  (a generator would cost more than the tests)
-            if not part(facts):
-                return False
-        return True
-
-    return holds
-
-
-def _any_of(parts: Sequence[Holds]) -> Holds:
-    if len(parts) == 2:
-        first, second = parts
-        return lambda facts: first(facts) or second(facts)
-    listed = tuple(parts)
-
-    def holds(facts: Any) -> bool:
-        for part in listed:  # noqa: SIM110  (a generator would cost more than the tests)
-            if part(facts):
-                return True
-        return False
-
-    return holds

@@ -8,8 +8,10 @@ from typing import Any
 
 from streamproc.domain.facts import Facts
 from streamproc.domain.lines import Kind, Line, Reference
-from streamproc.domain.rules.conditions import Access, Condition, Holds
+from streamproc.domain.rules.conditions import Access, Check, Condition, Function
 from streamproc.domain.rules.references import read_references
+
+Holds = Callable[[Facts], bool]
 
 
 class LineScope:
@@ -44,30 +46,30 @@ class LineScope:
 
 
 def compile_quantifier(name: str, conditions: dict[str, Any], inside: Condition) -> Condition:
-    """Compile `order.items.any` and the like; `inside` are its sub-rules, functions of a `LineScope`."""
+    """Compile `order.items.any` and the like; `inside` are its sub-rules, checks of a `LineScope`."""
     of = read_references(conditions["$is"]) if "$is" in conditions else None
     within = read_references(conditions["$from"]) if "$from" in conditions else None
-    holds = _QUANTIFIERS[name](of, within, None if inside.is_always else inside.holds)
+    holds = _QUANTIFIERS[name](of, within, None if inside.is_always else inside.check)
     accesses: tuple[Access, ...] = ()
     if name != "order.items.none":
         alone = name == "order.items.any" and within is None and inside.is_always
         accesses = (*_access(of, is_exact=alone), *_access(within, is_exact=False))
-    return Condition(holds, accesses, 20 + inside.cost)
+    return Condition(Function(holds), accesses, 20 + inside.cost)
 
 
 def compile_item(kind: Kind, conditions: dict[str, Any], inside: Condition) -> Condition:
     """Compile `product.id` or `sku.id`: some line is of it, and the sub-rules hold for such lines together."""
     of = read_references(conditions["$is"], kind) if "$is" in conditions else None
-    satisfied = None if inside.is_always else inside.holds
+    satisfied = None if inside.is_always else inside.check
 
     def holds(facts: Facts) -> bool:
         matching = [line for line in facts.lines if _is_of(line, of)]
-        return bool(matching) and (satisfied is None or satisfied(LineScope(facts, matching)))
+        return bool(matching) and (satisfied is None or satisfied.holds(LineScope(facts, matching)))
 
-    return Condition(holds, _access(of, is_exact=inside.is_always), 20 + inside.cost)
+    return Condition(Function(holds), _access(of, is_exact=inside.is_always), 20 + inside.cost)
 
 
-def per_line(test: Callable[[Line, Facts], bool], *, every: bool) -> Holds:
+def per_line(test: Callable[[Line, Facts], bool], *, every: bool) -> Check:
     """Compile a condition on the lines of an order without sub-rules; false without lines."""
 
     def holds_for_some(facts: Facts) -> bool:
@@ -77,7 +79,7 @@ def per_line(test: Callable[[Line, Facts], bool], *, every: bool) -> Holds:
         lines = facts.lines
         return bool(lines) and all(test(line, facts) for line in lines)
 
-    return holds_for_every if every else holds_for_some
+    return Function(holds_for_every if every else holds_for_some)
 
 
 def _is_of(line: Line, wanted: frozenset[Reference] | None) -> bool:
@@ -94,7 +96,7 @@ def _access(wanted: frozenset[Reference] | None, *, is_exact: bool) -> tuple[Acc
 _Wanted = frozenset[Reference] | None
 
 
-def _any(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
+def _any(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
     def holds(facts: Facts) -> bool:
         matching = [line for line in facts.lines if _is_of(line, of) and _is_of(line, within)]
         return bool(matching) and _some(facts, matching, matching, satisfied)
@@ -102,12 +104,12 @@ def _any(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
     return holds
 
 
-def _none(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
+def _none(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
     some = _any(of, within, satisfied)
     return lambda facts: not some(facts)
 
 
-def _every(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
+def _every(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
     def holds(facts: Facts) -> bool:
         lines = facts.lines
         if not lines or not all(_is_of(line, of) and _is_of(line, within) for line in lines):
@@ -120,8 +122,8 @@ def _every(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
     return holds
 
 
-def _extreme(extreme: Callable[[list[int | float]], int | float]) -> Callable[[_Wanted, _Wanted, Holds | None], Holds]:
-    def build(of: _Wanted, within: _Wanted, satisfied: Holds | None) -> Holds:
+def _extreme(extreme: Callable[[list[int | float]], int | float]) -> Callable[[_Wanted, _Wanted, Check | None], Holds]:
+    def build(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
         def holds(facts: Facts) -> bool:
             priced = [line for line in facts.lines if line.price is not None and _is_of(line, within)]
             if not priced:
@@ -138,19 +140,19 @@ def _extreme(extreme: Callable[[list[int | float]], int | float]) -> Callable[[_
     return build
 
 
-def _some(facts: Facts, matching: list[Line], lines: list[Line], satisfied: Holds | None) -> bool:
+def _some(facts: Facts, matching: list[Line], lines: list[Line], satisfied: Check | None) -> bool:
     if satisfied is None:
         return True
     scope = LineScope(facts, matching)
     return any(_satisfies(scope, line, satisfied) for line in lines)
 
 
-def _satisfies(scope: LineScope, line: Line, satisfied: Holds) -> bool:
+def _satisfies(scope: LineScope, line: Line, satisfied: Check) -> bool:
     scope.line = line
-    return satisfied(scope)
+    return satisfied.holds(scope)
 
 
-_QUANTIFIERS: dict[str, Callable[[_Wanted, _Wanted, Holds | None], Holds]] = {
+_QUANTIFIERS: dict[str, Callable[[_Wanted, _Wanted, Check | None], Holds]] = {
     "order.items.any": _any,
     "order.items.every": _every,
     "order.items.none": _none,

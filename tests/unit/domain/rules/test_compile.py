@@ -56,7 +56,7 @@ def test_a_rule_about_the_other_trigger_does_not_hold_whatever_its_operators() -
 def test_the_same_leaf_in_two_rules_is_one_function() -> None:
     compiler, node = RuleCompiler(UTC), {"name": "order.amount", "conditions": {"$more_than": 5}}
     one, other = compiler.compile({"1": node}, "order"), compiler.compile({"a": dict(node)}, "order")
-    assert one.holds is other.holds
+    assert one.check is other.check
 
 
 @pytest.mark.parametrize(
