@@ -18,7 +18,11 @@ class Facts:
     """
 
     __slots__ = (
+        "_custom_event_metadata",
+        "_customer_metadata",
         "_lines",
+        "_order",
+        "_order_metadata",
         "data",
         "event",
         "loyalty_tier",
@@ -35,32 +39,43 @@ class Facts:
         self.segments = segments
         self.loyalty_tier = loyalty_tier
         self._lines: list[Line] | None = None
+        # Read when first asked for, and then asked for by one rule after the other.
+        self._customer_metadata: dict[str, Any] | None = None
+        self._order: dict[str, Any] | None = None
+        self._order_metadata: dict[str, Any] | None = None
+        self._custom_event_metadata: dict[str, Any] | None = None
 
     @property
     def customer_metadata(self) -> dict[str, Any]:
         """The customer's metadata, empty where it has none."""
-        profile = self.profile
-        metadata = None if profile is None else profile.get("metadata")
-        return metadata if type(metadata) is dict else _NOTHING
+        found = self._customer_metadata
+        if found is None:
+            found = self._customer_metadata = _object_in(self.profile, "metadata")
+        return found
 
     @property
     def order(self) -> dict[str, Any]:
         """The order of the event, empty where it has none."""
-        order = self.data.get("order")
-        return order if type(order) is dict else _NOTHING
+        found = self._order
+        if found is None:
+            found = self._order = _object_in(self.data, "order")
+        return found
 
     @property
     def order_metadata(self) -> dict[str, Any]:
         """The metadata of the order, empty where it has none."""
-        metadata = self.order.get("metadata")
-        return metadata if type(metadata) is dict else _NOTHING
+        found = self._order_metadata
+        if found is None:
+            found = self._order_metadata = _object_in(self.order, "metadata")
+        return found
 
     @property
     def custom_event_metadata(self) -> dict[str, Any]:
         """The metadata of the custom event, empty where it has none."""
-        event = self.data.get("event")
-        metadata = event.get("metadata") if type(event) is dict else None
-        return metadata if type(metadata) is dict else _NOTHING
+        found = self._custom_event_metadata
+        if found is None:
+            found = self._custom_event_metadata = _object_in(self.data.get("event"), "metadata")
+        return found
 
     @property
     def lines(self) -> list[Line]:
@@ -76,3 +91,8 @@ class Facts:
         given = customer if type(customer) is dict else {}
         known = {key: value for key, value in given.items() if value is not None}
         return {**self.data, "customer": {**known, **(self.profile or {})}}
+
+
+def _object_in(value: Any, name: str) -> dict[str, Any]:
+    found = value.get(name) if type(value) is dict else None
+    return found if type(found) is dict else _NOTHING
