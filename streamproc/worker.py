@@ -16,7 +16,7 @@ from streamproc.app import Application, build_application
 from streamproc.errors import FatalError, SettingsError
 from streamproc.operations.logs import configure_logs
 from streamproc.operations.web import served_pages
-from streamproc.runtime.compiled import require_compiled_parts
+from streamproc.runtime.compiled import event_path_is_compiled, require_compiled_parts
 from streamproc.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,13 @@ async def _run(settings: Settings) -> None:
 
 
 async def _work(application: Application, stop: asyncio.Event) -> None:
-    log.info("starting", kafka=application.settings.kafka, prefix=application.settings.prefix, pid=os.getpid())
+    log.info(
+        "starting",
+        kafka=application.settings.kafka,
+        prefix=application.settings.prefix,
+        pid=os.getpid(),
+        event_path="compiled" if event_path_is_compiled() else "interpreted",
+    )
     keeping = asyncio.create_task(_keep_what_is_restored(application))
     try:
         in_time = not await _ready_to_start(application, stop) or await application.run(stop)

@@ -10,12 +10,19 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streamproc.local.kafka import kafka as local_or_existing_kafka
+from streamproc.runtime.compiled import stale_modules
 
 # Hypothesis is loaded here, before any test: loaded for the first time in the middle of a session by a plugin, while
 # Faust's leftovers are collected, it can end CPython 3.11 with "AST constructor recursion depth mismatch".
 
 # Quick compaction and takeover are what the tests need of a broker of their own.
 _PROPERTIES = {"log.cleaner.backoff.ms": "200"}
+
+
+def pytest_configure() -> None:
+    """Refuse to test something else than the sources say."""
+    if stale := stale_modules():
+        pytest.exit(f"older than its source: {stale[0].name}; run `make compile`, or `make pure`", returncode=2)
 
 
 @pytest.fixture(scope="session")

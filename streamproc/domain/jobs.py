@@ -145,11 +145,11 @@ class Occurrence:
 
     def end(self, contact: Contact | None) -> bytes | None:
         """Return the end of the jobs that need this contact, customer included; None when the customer lacks it."""
-        try:
-            return self._ends[contact]
-        except KeyError:
-            end = self._ends[contact] = self._make_end(contact)
-            return end
+        ends = self._ends
+        if contact in ends:
+            return ends[contact]
+        end = ends[contact] = self._make_end(contact)
+        return end
 
     @property
     def own_payload(self) -> dict[str, Any]:
@@ -180,10 +180,10 @@ class Occurrence:
                 return None
             customer[contact] = address
         customer["name"] = profile.get("name")
-        return b'"customer":%b,"cause":%b,"created_at":%b}' % (
-            orjson.dumps(customer),
-            self.cause.body,
-            orjson.dumps(self.cause.created_at),
+        # Joined, because formatting bytes takes three times as long.
+        cause, created_at = self.cause.body, orjson.dumps(self.cause.created_at)
+        return b"".join(
+            (b'"customer":', orjson.dumps(customer), b',"cause":', cause, b',"created_at":', created_at, b"}")
         )
 
 
@@ -222,10 +222,8 @@ class ChannelJobs:
             decisions.append(self._decide(occurrence, "missing_contact" if known else "unknown_customer"))
             return
         own_id = occurrence.job_id(self.id_rest)
-        if self.render is None:
-            value = b'{"id":"%b%b%b' % (own_id, self.fixed, end)
-        else:
-            value = b'{"id":"%b%b%b%b' % (own_id, self.fixed, self.render(occurrence, own_id, attached), end)
+        rendered = b"" if self.render is None else self.render(occurrence, own_id, attached)
+        value = b"".join((b'{"id":"', own_id, self.fixed, rendered, end))
         if len(value) > OUTPUT_LIMIT:
             name = f"deliveries.{self.channel} of distribution {self.headers[0][1].decode()}"
             raise JobTooLarge(f"the job for {name} would have {len(value)} bytes; at most {OUTPUT_LIMIT} are written")

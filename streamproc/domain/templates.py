@@ -182,9 +182,10 @@ def _key_path(key: str, mark: str, readers: list[Read]) -> tuple[Any, ...]:
 def _put(target: dict[Any, Any], keys: tuple[Any, ...], value: Any) -> None:
     *outer, last = keys
     for key in outer:
-        target = target.setdefault(key, {})
-        if not isinstance(target, dict):
+        inner: Any = target.setdefault(key, {})
+        if not isinstance(inner, dict):
             raise _BadTemplate(f"the key {'.'.join(keys)} nests in one that holds something else")
+        target = inner
     former = target.get(last)
     if isinstance(former, dict) and isinstance(value, dict):
         for key, element in value.items():

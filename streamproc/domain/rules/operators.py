@@ -74,7 +74,7 @@ def _comparison(compare: Callable[[Any, Any], bool], ago: Callable[[float, tzinf
             subject: Any,
             _now: datetime,
             compare: Callable[[Any, Any], bool] = compare,
-            limit: float = limit,
+            limit: Any = limit,  # compiled, a float would be one of 64 bits, and large whole numbers would change
         ) -> bool:
             return type(subject) in _NUMBERS and compare(subject, limit)
 

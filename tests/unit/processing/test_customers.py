@@ -8,6 +8,9 @@ import pytest
 
 from streamproc.domain.catalogue import FEED_ONLY_EVENTS
 from streamproc.domain.configuration import InForce
+from streamproc.domain.events import Event, read_event
+from streamproc.domain.facts import Facts
+from streamproc.domain.jobs import Occurrence
 from streamproc.domain.outcomes import DeadLetterReason, IgnoredReason
 from streamproc.errors import DeadLetterLimitReached, FatalError
 from streamproc.matching.definitions import Definitions
@@ -401,18 +404,21 @@ def test_an_id_that_has_left_the_window_is_processed_again() -> None:
 
 
 class Poisoned:
-    """A distribution of which the second channel cannot be emitted for one event."""
+    """A sending of which the second channel cannot be emitted for one event."""
 
-    def emit(self, occurrence: Any, jobs: list[Any], decisions: list[Any]) -> None:
+    def emit(self, occurrence: Occurrence, jobs: list[Any], decisions: list[Any]) -> None:
         jobs.append(("email", (b"cus_1", occurrence.cause.id.encode(), [])))
         decisions.append(("unsubscribed", (b"cus_1", b"{}", [])))
         if occurrence.cause.id == "poison":
             raise KeyError("ann@example.com")
 
 
-def test_a_record_that_fails_unexpectedly_is_parked_and_leaves_no_other_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = Task()
-    monkeypatch.setattr(task.definitions, "match", lambda _facts: [Poisoned()])
+def test_a_record_that_fails_unexpectedly_is_parked_and_leaves_no_other_trace() -> None:
+    task = Task(("distributions", distribution()))
+    first = read_event(b"cus_1", orjson.dumps(event("first")))
+    assert isinstance(first, Event)
+    (found,) = task.definitions.match(Facts(first, {}, []))
+    found.sending = Poisoned()
     given = [event("a"), event("poison", customer={"name": "Changed"}), event("b"), event("poison")]
     output = task.take(*given)
     assert task.told == [

@@ -1,0 +1,54 @@
+"""Compiles the modules of the event path with mypyc; everything else about the package is in pyproject.toml.
+
+The sources stay plain Python: without a C compiler the package is installed as it is, and takes longer for an event.
+STREAMPROC_PURE=1 does the same on purpose.
+"""
+
+import os
+
+from setuptools import Extension, setup
+
+# What runs for each event. These modules import nothing at run time but each other, the standard library and orjson.
+EVENT_PATH = (
+    "streamproc/domain/customers.py",
+    "streamproc/domain/events.py",
+    "streamproc/domain/facts.py",
+    "streamproc/domain/jobs.py",
+    "streamproc/domain/lines.py",
+    "streamproc/domain/paths.py",
+    "streamproc/domain/sending.py",
+    "streamproc/domain/templates.py",
+    "streamproc/domain/rules/conditions.py",
+    "streamproc/domain/rules/leaves.py",
+    "streamproc/domain/rules/operators.py",
+    "streamproc/domain/rules/order_lines.py",
+    "streamproc/domain/rules/references.py",
+    "streamproc/domain/rules/times.py",
+    "streamproc/domain/rules/values.py",
+    "streamproc/matching/definitions.py",
+    "streamproc/matching/distributions.py",
+    "streamproc/matching/groups.py",
+    "streamproc/matching/index.py",
+    "streamproc/matching/selectors.py",
+    "streamproc/matching/tables.py",
+    "streamproc/processing/customer_chunk.py",
+    "streamproc/processing/customer_states.py",
+    "streamproc/processing/customers.py",
+    "streamproc/processing/duplicates.py",
+)
+
+
+def compiled() -> list[Extension]:
+    """Return the extension modules; one that cannot be built is left out."""
+    if os.environ.get("STREAMPROC_PURE"):
+        return []
+    from mypyc.build import mypycify  # noqa: PLC0415  (not needed without it)
+
+    options = ["--config-file=", "--ignore-missing-imports"]
+    modules: list[Extension] = mypycify([*options, *EVENT_PATH], opt_level="3", group_name="streamproc.event_path")
+    for module in modules:
+        module.optional = True
+    return modules
+
+
+setup(ext_modules=compiled())
