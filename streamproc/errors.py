@@ -3,6 +3,8 @@
 StreamprocError
 ├── SettingsError          settings or flags are wrong; nothing was started
 ├── LocalBrokerError       the local broker could not be started or found
+├── LocalPostgresError     the local database could not be started or found
+├── LedgerUnavailable      the database of codes does not answer, or not as it should; try again later
 └── FatalError             the worker must end; a restart restores
     ├── TaskFenced         another worker owns the task now
     └── DeadLetterLimitReached   too many dead letters in a row; a person has to look
@@ -23,6 +25,14 @@ class SettingsError(StreamprocError):
 
 class LocalBrokerError(StreamprocError):
     """The local broker could not be started, found or stopped."""
+
+
+class LocalPostgresError(StreamprocError):
+    """The local database could not be started, found or stopped."""
+
+
+class LedgerUnavailable(StreamprocError):
+    """The database of codes cannot be used now: nothing was done, or it will be found done. Codes wait."""
 
 
 class FatalError(StreamprocError):

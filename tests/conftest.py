@@ -10,7 +10,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streamproc.local.kafka import kafka as local_or_existing_kafka
+from streamproc.local.postgres import postgres as local_or_existing_postgres
 from streamproc.runtime.compiled import stale_modules
+from tests.support.databases import fresh_database
 
 # Hypothesis is loaded here, before any test: loaded for the first time in the middle of a session by a plugin, while
 # Faust's leftovers are collected, it can end CPython 3.11 with "AST constructor recursion depth mismatch".
@@ -30,6 +32,20 @@ def kafka() -> Iterator[str]:
     """Bootstrap address of a real broker: the one that STREAMPROC_KAFKA names, else one started for the session."""
     with local_or_existing_kafka(_PROPERTIES) as bootstrap:
         yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Address of a real PostgreSQL: the one that STREAMPROC_POSTGRES names, else one started for the session."""
+    with local_or_existing_postgres() as address:
+        yield address
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """Address of an empty database that no other test has."""
+    with fresh_database(postgres) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
-"""Addresses on this machine: free ports, and whether a broker answers at one."""
+"""Addresses on this machine: free ports, and whether a broker or a database answers at one."""
 
 import random
 import socket
 import struct
 from io import BytesIO
+from urllib.parse import parse_qs, urlsplit
 
 from aiokafka.protocol.metadata import MetadataRequest_v1, MetadataResponse_v1
 
@@ -14,6 +15,7 @@ _PORTS = range(20_000, 32_000)
 _ATTEMPTS = 200
 _METADATA_KEY = 3
 _METADATA_VERSION = 1
+_TLS_REQUEST = 80_877_103  # the question whether PostgreSQL speaks TLS; it answers with one letter
 
 
 def free_ports(count: int) -> list[int]:
@@ -38,6 +40,30 @@ def broker_answers(bootstrap: str, timeout: float) -> bool:
             return _live_brokers(connection) > 0
     except (OSError, ValueError):
         return False
+
+
+def postgres_answers(address: str, timeout: float) -> bool:
+    """Whether the first server of this address says something that only PostgreSQL says, within seconds."""
+    try:
+        with _connection(address, timeout) as connection:
+            connection.settimeout(timeout)
+            connection.sendall(struct.pack(">ii", 8, _TLS_REQUEST))
+            return connection.recv(1) in {b"S", b"N"}
+    except (OSError, ValueError):
+        return False
+
+
+def _connection(address: str, timeout: float) -> socket.socket:
+    """Connect to the place that a DSN names, which may be a folder with a socket."""
+    parts = urlsplit(address)
+    place = parse_qs(parts.query).get("host", [parts.hostname or ""])[0].split(",")[0]
+    port = parts.port or int(parse_qs(parts.query).get("port", ["5432"])[0].split(",")[0])
+    if not place.startswith("/"):
+        return socket.create_connection((place or "localhost", port), timeout)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(timeout)
+    connection.connect(f"{place}/.s.PGSQL.{port}")
+    return connection
 
 
 def _is_free(port: int) -> bool:

@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streamproc.errors import LocalBrokerError
 from streamproc.local import jars
-from streamproc.local.addresses import broker_answers
+from streamproc.local.addresses import broker_answers, postgres_answers
 from streamproc.local.kafka import LocalKafka, existing_broker, kafka
 from streamproc.local.processes import end_by_id, is_running
 
@@ -245,7 +245,8 @@ def test_two_processes_fetch_once_and_a_later_start_calls_maven_no_more(
 
 def _local(*arguments: str, **environment: str) -> tuple[int, str]:
     """Run `streamproc local ...` as a person would."""
-    settings = {name: value for name, value in os.environ.items() if name != "STREAMPROC_KAFKA"}
+    named = {"STREAMPROC_KAFKA", "STREAMPROC_POSTGRES"}
+    settings = {name: value for name, value in os.environ.items() if name not in named}
     command = [sys.executable, "-m", "streamproc", "local", *arguments]
     done = subprocess.run(command, env={**settings, **environment}, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
@@ -260,35 +261,66 @@ def test_local_up_outlives_its_command_until_local_down(tmp_path: Path) -> None:
     where = ("--folder", str(tmp_path / "broker"), "--json")
     try:
         code, started = _json(_local("up", *where))
-        running = {name: started[name] for name in ("bootstrap", "pid", "folder")}
+        running = {name: value for name, value in started.items() if name != "started"}
+        assert set(running) == {"bootstrap", "pid", "folder", "postgres", "postgres_pid"}
         assert (code, started["started"]) == (0, True)
         assert broker_answers(started["bootstrap"], 1.0)
+        assert postgres_answers(started["postgres"], 1.0)
         assert _json(_local("status", *where)) == (0, {"running": running})
         assert _json(_local("up", *where)) == (0, {**running, "started": False})
-        # As after the export that `up` suggests.
-        assert _json(_local("down", *where, STREAMPROC_KAFKA=started["bootstrap"])) == (0, {"stopped": running})
+        # As after the exports that `up` suggests.
+        exported = {"STREAMPROC_KAFKA": started["bootstrap"], "STREAMPROC_POSTGRES": started["postgres"]}
+        assert _json(_local("down", *where, **exported)) == (0, {"stopped": running})
         assert not is_running(started["pid"], started["folder"])
-        assert not broker_answers(started["bootstrap"], 1.0)
+        assert not is_running(started["postgres_pid"], started["folder"])
         assert _json(_local("status", *where)) == (1, {"running": None})
         assert _json(_local("down", *where)) == (0, {"stopped": None})
     finally:
         _local("down", *where)
 
 
-def test_local_up_names_the_existing_broker_and_starts_none(kafka: str, tmp_path: Path) -> None:
+def test_local_up_starts_again_what_has_ended_and_leaves_the_other_as_it_is(kafka: str, tmp_path: Path) -> None:
+    where = ("--folder", str(tmp_path / "servers"), "--json")
+    try:
+        _, first = _json(_local("up", *where, STREAMPROC_KAFKA=kafka))
+        end_by_id(first["postgres_pid"], str(tmp_path), 5.0)
+        named = {"bootstrap": kafka, "pid": None, "folder": None, "postgres": None, "postgres_pid": None}
+        assert _json(_local("status", *where, STREAMPROC_KAFKA=kafka)) == (1, {"running": named})
+        _, second = _json(_local("up", *where, STREAMPROC_KAFKA=kafka))
+        assert (second["bootstrap"], second["started"]) == (kafka, True)
+        assert second["postgres_pid"] != first["postgres_pid"]
+        assert postgres_answers(second["postgres"], 1.0)
+    finally:
+        _local("down", *where)
+
+
+def test_local_up_names_the_existing_servers_and_starts_none(kafka: str, postgres: str, tmp_path: Path) -> None:
     where = ("--folder", str(tmp_path / "broker"))
-    existing = {"bootstrap": kafka, "pid": None, "folder": None}
-    assert _json(_local("up", *where, "--json", STREAMPROC_KAFKA=kafka)) == (0, {**existing, "started": False})
-    assert _json(_local("status", *where, "--json", STREAMPROC_KAFKA=kafka)) == (0, {"running": existing})
-    assert _local("up", *where, STREAMPROC_KAFKA="127.0.0.1:1") == (
+    named = {"STREAMPROC_KAFKA": kafka, "STREAMPROC_POSTGRES": postgres}
+    existing = {"bootstrap": kafka, "pid": None, "folder": None, "postgres": postgres, "postgres_pid": None}
+    assert _json(_local("up", *where, "--json", **named)) == (0, {**existing, "started": False})
+    assert _json(_local("status", *where, "--json", **named)) == (0, {"running": existing})
+    assert _local("up", *where, **named | {"STREAMPROC_KAFKA": "127.0.0.1:1"}) == (
         2,
         "Error: no broker answers at 127.0.0.1:1, which STREAMPROC_KAFKA names; unset it to start one here\n",
     )
+    assert _local("up", *where, **named | {"STREAMPROC_POSTGRES": "postgresql://u:secret@127.0.0.1:1/x"}) == (
+        2,
+        "Error: no PostgreSQL answers where STREAMPROC_POSTGRES says; unset it to start one here\n",
+    )
+
+
+def test_local_shows_no_passwords(kafka: str, postgres: str, tmp_path: Path) -> None:
+    secret = postgres.replace("@", ":secret@")
+    named = {"STREAMPROC_KAFKA": kafka, "STREAMPROC_POSTGRES": secret}
+    code, shown = _local("status", "--folder", str(tmp_path), **named)
+    assert (code, "secret" in shown, "PostgreSQL at postgresql://postgres@" in shown) == (0, False, True)
 
 
 def test_local_down_leaves_another_program_with_the_same_id_alone(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
         state = {"bootstrap": "127.0.0.1:20000", "pid": other.pid, "folder": str(tmp_path)}
+        state |= {"postgres": "postgresql://postgres@127.0.0.1:20001/streamproc", "postgres_pid": other.pid}
         (tmp_path / "local.json").write_bytes(orjson.dumps(state))
         assert _json(_local("down", "--folder", str(tmp_path), "--json")) == (0, {"stopped": None})
         assert other.poll() is None

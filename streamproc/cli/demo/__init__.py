@@ -123,6 +123,7 @@ def _broker(display: Display, *, keep: bool) -> Iterator[str]:
         display.say(f"==> starting a Kafka broker on this machine{fetching}")
         if keep:
             found, _ = state.up(state.default_folder())
+            assert found.bootstrap is not None
             yield found.bootstrap
             return
     with local_or_existing_kafka() as bootstrap:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from streamproc.local.broker_properties import DEVELOPMENT, server_properties
 from streamproc.local.jars import POM
+from streamproc.local.postgres import _programs
 
 _COMPOSE = (POM.parents[1] / "compose.yaml").read_text()
 _VARIABLES = dict(re.findall(r'^      (KAFKA_[A-Z_]+): "(.*)"$', _COMPOSE, re.MULTILINE))
@@ -18,7 +19,12 @@ def _variable(setting: str) -> str:
 def test_the_compose_file_runs_the_version_that_maven_fetches() -> None:
     version = re.search(r"<artifactId>kafka_2.13</artifactId>\s*<version>(.*)</version>", POM.read_text())
     assert version is not None
-    assert re.findall(r"image: (.*)", _COMPOSE) == [f"apache/kafka:{version[1]}"]
+    assert f"apache/kafka:{version[1]}" in re.findall(r"image: (.*)", _COMPOSE)
+
+
+def test_the_compose_file_runs_the_database_that_the_wheel_carries() -> None:
+    assert "postgres:18" in re.findall(r"image: (.*)", _COMPOSE)
+    assert _programs().parent.name == "pginstall18"
 
 
 def test_the_compose_file_has_every_setting_of_the_development_broker() -> None:
