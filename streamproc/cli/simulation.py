@@ -7,11 +7,13 @@ back before the next event.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import orjson
 
-from streamproc.codes.endless import EndlessPool
+from streamproc.codes.memory import MemoryLedger, make_without_end
 from streamproc.domain.code_requests import Fulfilled
+from streamproc.domain.codes import CodeForm
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import parse_instant, read_json
 from streamproc.domain.jobs import Message
@@ -43,7 +45,7 @@ class Simulation:
         self._stores = (StateStore(), StateStore())
         self._processor = CustomerProcessor(_PARTITION, *self._stores, definitions, dead_letter_limit=_NEVER_STOP)
         self._offsets = dict.fromkeys(Topic, 0)
-        self._pool = EndlessPool()
+        self._ledger = MemoryLedger(make_without_end)
         #: How many events are decided at a time: a publication comes back before the next event.
         self._at_once = 1 if definitions.give_codes else None
 
@@ -85,7 +87,9 @@ class Simulation:
         key, value, headers = message
         chunk = CodeChunk([Slice(Topic.CODE_REQUESTS, _PARTITION, [Record(0, now, key, value, headers)])])
         fulfilled: list[Fulfilled] = []
-        given = {request.id: self._pool.allocate(request) for request in chunk.requests}
+        # Campaigns that have only what was imported have no end here either.
+        wanted = [replace(one.wanted, made=CodeForm.of(one.campaign)) for one in chunk.requests]
+        given = self._ledger.allocate_now(wanted)
         chunk.output(given, _PARTITION, now, fulfilled)
         return fulfilled[0]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from streamproc.domain.codes import CODE_LENGTH, Allocation
+from streamproc.domain.codes import CODE_LENGTH, Allocation, CodeForm, Wanted
 from streamproc.domain.configuration import InForce
 from streamproc.domain.jobs import (
     SEPARATOR,
@@ -114,19 +114,16 @@ class CodeRequest:
         return campaign
 
     @property
-    def campaign_id(self) -> str:
-        """The id of that campaign."""
-        return str(self.campaign["id"])
-
-    @property
-    def joins_once(self) -> bool:
-        """Whether a customer has one publication in the campaign at most."""
-        return self.campaign.get("join_once") is True
-
-    @property
     def customer_id(self) -> str:
         """Who gets the code."""
         return str(self.publication["customer"]["id"])
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is asked of the ledger."""
+        campaign = self.campaign
+        made = CodeForm.of(campaign) if campaign["type"] == "auto_update" else None
+        return Wanted(self.id, campaign["id"], self.customer_id, campaign.get("join_once") is True, made)
 
 
 @dataclass(frozen=True, slots=True)

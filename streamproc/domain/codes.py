@@ -26,6 +26,20 @@ class CodeSettings(Form):
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """One code that is asked for. `id` is that of the request and of the publication that it gets.
+
+    `made` is how codes are made when the pool is empty, None for a campaign that has only what was imported.
+    """
+
+    id: str
+    campaign_id: str
+    customer_id: str
+    joins_once: bool = False
+    made: "CodeForm | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """What a request got: its own publication, or with `join_once` the customer's earlier one."""
 

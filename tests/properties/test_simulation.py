@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamproc.cli.json_lines import is_blank, read_lines
 from streamproc.cli.simulation import Simulation
-from streamproc.codes.endless import EndlessPool
+from streamproc.codes.memory import MemoryLedger, make_without_end
 from streamproc.domain.code_requests import CodeRequest, fulfil
 from streamproc.domain.jobs import Message
 from streamproc.processing.customer_chunk import Outcome
@@ -54,12 +54,13 @@ def decided(values: list[bytes]) -> list[Outcome]:
 
 def with_codes(outcomes: list[Outcome]) -> list[Outcome]:
     """Put the jobs of each request for a code in its place."""
-    pool = EndlessPool()
+    ledger = MemoryLedger(make_without_end)
 
     def jobs(channel: str, message: Message) -> list[tuple[str, Message]]:
         if channel != "code-requests":
             return [(channel, message)]
-        return fulfil(request := CodeRequest.read(message[1]), pool.allocate(request)).jobs
+        request = CodeRequest.read(message[1])
+        return fulfil(request, ledger.allocate_now([request.wanted])[request.id]).jobs
 
     return [replace(one, jobs=[job for sent in one.jobs for job in jobs(*sent)]) for one in outcomes]
 

@@ -1,0 +1,231 @@
+"""The ledger in PostgreSQL.
+
+Connections are made when they are first needed, so that a database that is away holds up nobody but who wants codes.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from streamproc.codes.ledger import Pool
+from streamproc.codes.making import AT_RANDOM, at_random, rows
+from streamproc.codes.schema import bring_up_to_date
+from streamproc.codes.sql import query
+from streamproc.domain.codes import Allocation, CodeForm, Wanted
+from streamproc.errors import LedgerUnavailable
+
+_PREFIX = "pub_"
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 60.0
+_LONG_SECONDS = 3600.0  # for what looks at whole pools
+
+_Connection = Any  # the driver has two kinds, a plain one and one lent by a pool
+
+
+class PostgresLedger:
+    """Fits `ledger.Ledger`. `address` is a DSN with everything in it: user, password, TLS."""
+
+    def __init__(self, address: str, connections: int = 4) -> None:
+        self._address = address
+        self._connections = connections
+        self._opened: asyncpg.Pool | None = None
+        self._pools: dict[str, int] = {}  # a campaign's id: its pool
+
+    async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
+        """See `Ledger`."""
+        async with self._transaction() as connection:
+            pools = await self._pool_ids(connection, wanted)
+            await connection.execute(query("by_index"))
+            allocating = _Allocating(connection, pools)
+            found = await allocating.allocate(wanted)
+            is_sure = await allocating.is_empty_handed_for_good()
+        self._pools = pools  # not before what made them is committed
+        if not is_sure:
+            raise LedgerUnavailable("PostgreSQL: the last codes of a pool are in the hands of somebody who is not done")
+        return found
+
+    async def give_back(self, publications: Sequence[str]) -> None:
+        """See `Ledger`."""
+        async with self._transaction() as connection:
+            await connection.execute(query("give_back"), list(map(_publication_key, publications)))
+
+    async def add(self, campaign_id: str, codes: Sequence[str]) -> Sequence[int]:
+        """See `Ledger`."""
+        async with self._transaction() as connection:
+            pools = await _named_pools(connection, [campaign_id])
+            await connection.execute(query("arriving"))
+            await connection.copy_records_to_table("arriving", records=enumerate(codes), columns=["place", "code"])
+            repeated = await connection.fetch(query("take_in"), pools[campaign_id], timeout=_LONG_SECONDS)
+            return [row["place"] for row in repeated]
+
+    async def pools(self) -> Sequence[Pool]:
+        """See `Ledger`."""
+        async with self._transaction() as connection:
+            counted = await connection.fetch(query("count"), timeout=_LONG_SECONDS)
+            return [Pool(row["campaign_id"], row["free"], row["given"]) for row in counted]
+
+    async def free(self, campaigns: Sequence[str], limit: int) -> Mapping[str, int]:
+        """See `Ledger`."""
+        async with self._transaction() as connection:
+            counted = await connection.fetch(query("count_free"), list(campaigns), limit)
+        return dict.fromkeys(campaigns, 0) | {row["campaign_id"]: row["free"] for row in counted}
+
+    async def close(self) -> None:
+        """Let the connections go, without waiting for what is under way."""
+        if self._opened is not None:
+            self._opened.terminate()
+            self._opened = None
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[_Connection]:
+        """Lend a connection with a transaction around the block; turn whatever the driver raises into one error."""
+        try:
+            if self._opened is None:
+                self._opened = await self._open()
+            async with self._opened.acquire(timeout=_CONNECT_SECONDS) as connection, connection.transaction():
+                yield connection
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            self._pools = {}
+            raise LedgerUnavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
+
+    async def _open(self) -> asyncpg.Pool:
+        connection = await asyncpg.connect(self._address, timeout=_CONNECT_SECONDS)
+        try:
+            await bring_up_to_date(connection)
+        finally:
+            await connection.close(timeout=_CONNECT_SECONDS)
+        pool: asyncpg.Pool = await asyncpg.create_pool(
+            self._address,
+            min_size=0,
+            max_size=self._connections,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_ANSWER_SECONDS,
+        )
+        return pool
+
+    async def _pool_ids(self, connection: _Connection, wanted: Iterable[Wanted]) -> dict[str, int]:
+        unknown = {one.campaign_id for one in wanted} - self._pools.keys()
+        if not unknown:
+            return self._pools
+        return self._pools | await _named_pools(connection, sorted(unknown))
+
+
+class _Allocating:
+    """One allocation inside a transaction: what was found, then what is taken, then what is made."""
+
+    def __init__(self, connection: _Connection, pools: Mapping[str, int]) -> None:
+        self._connection = connection
+        self._pools = pools
+        self._found: dict[str, Allocation] = {}
+        self._missing: dict[str, Wanted] = {}
+
+    async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
+        await self._find(wanted)
+        # Of several requests of one customer that may join once, only the first is given a code.
+        first: dict[tuple[str, str], Wanted] = {}
+        following: dict[str, Wanted] = {}
+        for one in wanted:
+            if one.joins_once and one.id not in self._found:
+                leader = first.setdefault((one.campaign_id, one.customer_id), one)
+                if leader.id != one.id:
+                    following[one.id] = leader
+        self._missing = missing = {
+            one.id: one for one in wanted if one.id not in self._found and one.id not in following
+        }
+        if missing:
+            await self._take(missing)
+        if missing:
+            await self._make(missing)
+        self._found |= {one: self._found[leader.id] for one, leader in following.items() if leader.id in self._found}
+        return self._found
+
+    async def is_empty_handed_for_good(self) -> bool:
+        """Tell whether those who got nothing found nothing: what others are about to take may come back from them."""
+        campaigns = sorted({one.campaign_id for one in self._missing.values()})
+        if not campaigns:
+            return True
+        return not any(row["free"] for row in await self._connection.fetch(query("count_free"), campaigns, 1))
+
+    async def _find(self, wanted: Sequence[Wanted]) -> None:
+        keys = {_publication_key(one.id): one.id for one in wanted}
+        for row in await self._connection.fetch(query("find"), list(keys)):
+            own_id = keys[row["publication"]]
+            self._found[own_id] = Allocation(own_id, row["code"])
+        once = [one for one in wanted if one.joins_once and one.id not in self._found]
+        if once:
+            pools, customers = self._pools_of(once), list(map(_customer_key, once))
+            for row in await self._connection.fetch(query("find_first"), pools, customers):
+                earlier = _PREFIX + row["publication"].hex
+                self._found[once[row["place"] - 1].id] = Allocation(earlier, row["code"])
+
+    async def _take(self, missing: dict[str, Wanted]) -> None:
+        several = sorted(missing.values(), key=lambda one: self._pools[one.campaign_id])
+        needed = Counter(self._pools_of(several))
+        behind = list(accumulate(needed.values(), initial=0))[:-1]
+        keys, customers = [_publication_key(one.id) for one in several], list(map(_customer_key, several))
+        given = await self._connection.fetch(
+            query("take"), list(needed), list(needed.values()), behind, keys, customers
+        )
+        self._note(given, missing)
+
+    async def _make(self, missing: dict[str, Wanted]) -> None:
+        for _ in range(AT_RANDOM):
+            several = [(one, at_random(one.made)) for one in missing.values() if one.made is not None]
+            if not several:
+                return
+            await self._insert(several, missing)
+        by_form: dict[tuple[str, CodeForm], list[Wanted]] = {}
+        for one in missing.values():
+            if one.made is not None:
+                by_form.setdefault((one.campaign_id, one.made), []).append(one)
+        for (campaign, form), several_of_form in by_form.items():
+            await self._make_from_rows(campaign, form, several_of_form, missing)
+
+    async def _make_from_rows(
+        self, campaign_id: str, form: CodeForm, several: Sequence[Wanted], missing: dict[str, Wanted]
+    ) -> None:
+        for row in rows(form):
+            still = [one for one in several if one.id in missing]
+            if not still:
+                return
+            known = await self._connection.fetch(query("known"), self._pools[campaign_id], row)
+            taken = {record["code"] for record in known}
+            free = [code for code in row if code not in taken]
+            await self._insert(list(zip(still, free, strict=False)), missing)
+
+    async def _insert(self, several: Sequence[tuple[Wanted, str]], missing: dict[str, Wanted]) -> None:
+        ones = [one for one, _ in several]
+        keys, customers = [_publication_key(one.id) for one in ones], list(map(_customer_key, ones))
+        codes = [code for _, code in several]
+        self._note(await self._connection.fetch(query("make"), self._pools_of(ones), codes, keys, customers), missing)
+
+    def _note(self, given: Iterable[Mapping[str, Any]], missing: dict[str, Wanted]) -> None:
+        for row in given:
+            own_id = _PREFIX + row["publication"].hex
+            del missing[own_id]
+            self._found[own_id] = Allocation(own_id, row["code"])
+
+    def _pools_of(self, several: Iterable[Wanted]) -> list[int]:
+        return [self._pools[one.campaign_id] for one in several]
+
+
+async def _named_pools(connection: _Connection, campaigns: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    # Twice at most: one that somebody else makes at this moment is seen when they are done.
+    while len(found) < len(campaigns):
+        found = {row["campaign_id"]: row["id"] for row in await connection.fetch(query("pools"), list(campaigns))}
+    return found
+
+
+def _publication_key(publication_id: str) -> UUID:
+    return UUID(publication_id.removeprefix(_PREFIX))
+
+
+def _customer_key(wanted: Wanted) -> UUID:
+    return UUID(bytes=blake2b(wanted.customer_id.encode(), digest_size=16).digest())

@@ -1,0 +1,128 @@
+"""What is asked of the ledger in PostgreSQL beyond the contract: schema, outages, several workers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from streamproc.codes.ledger import Pool
+from streamproc.codes.postgres import PostgresLedger
+from streamproc.codes.sql import migrations, query
+from streamproc.domain.codes import CodeForm
+from streamproc.errors import LedgerUnavailable
+from streamproc.local.postgres import LocalPostgres
+from tests.contract.test_ledger import codes, numbers, wanted
+from tests.support.databases import fetch
+from tests.support.workers import until
+
+
+@pytest.fixture
+async def ledger(database: str) -> AsyncIterator[PostgresLedger]:
+    real = PostgresLedger(database)
+    yield real
+    await real.close()
+
+
+def test_migrations_are_numbered_in_a_row_and_none_asks_for_what_comes_after_it() -> None:
+    assert [one.number for one in migrations()] == list(range(1, len(migrations()) + 1))
+    assert all(0 < one.works_with <= one.number for one in migrations())
+
+
+async def test_whoever_comes_first_makes_the_schema_and_all_others_find_it(database: str) -> None:
+    several = [PostgresLedger(database) for _ in range(4)]
+    assert await asyncio.gather(*(one.pools() for one in several)) == [[]] * 4
+    assert await fetch(database, "SELECT number FROM streamproc.migrations ORDER BY number") == [
+        (one.number,) for one in migrations()
+    ]
+    await asyncio.gather(*(one.close() for one in several))
+
+
+@pytest.mark.parametrize(("needed", "works"), [(1, True), (len(migrations()) + 1, False)])
+async def test_a_later_schema_is_used_as_long_as_it_works_with_this_release(
+    database: str, ledger: PostgresLedger, needed: int, works: bool
+) -> None:
+    await ledger.add("camp_1", ["a"])
+    await fetch(database, query("note_migration"), len(migrations()) + 1, needed)
+    restarted = PostgresLedger(database)
+    if works:
+        assert codes(await restarted.allocate(numbers(1))) == ["a"]
+    else:
+        with pytest.raises(LedgerUnavailable, match=r"later release .* upgrade streamproc"):
+            await restarted.pools()
+    # Who runs already goes on.
+    assert [(pool.free + pool.given) for pool in await ledger.pools()] == [1]
+    await restarted.close()
+
+
+@pytest.mark.parametrize("place", ["/none", "no_port"])
+async def test_a_database_that_is_not_there_is_unavailable(database: str, place: str) -> None:
+    parts = urlsplit(database)
+    address = parts._replace(path=place) if place == "/none" else parts._replace(netloc="postgres@127.0.0.1:1")
+    ledger = PostgresLedger(address.geturl())
+    with pytest.raises(LedgerUnavailable, match="PostgreSQL: "):
+        await ledger.allocate(numbers(1))
+
+
+async def test_codes_that_others_hold_are_passed_over_but_not_taken_for_gone(
+    database: str, ledger: PostgresLedger
+) -> None:
+    await ledger.add("camp_1", ["a", "b", "c"])
+    other = await asyncpg.connect(database)
+    transaction = other.transaction()
+    await transaction.start()
+    await other.fetch("SELECT FROM streamproc.codes WHERE code IN ('a', 'c') FOR UPDATE")
+    assert codes(await ledger.allocate(numbers(1))) == ["b"]
+    with pytest.raises(LedgerUnavailable, match="not done"):
+        await ledger.allocate(numbers(1, 2))
+    await transaction.rollback()
+    assert sorted(codes(await ledger.allocate(numbers(1, 2)))) == ["a", "b"]
+    await other.close()
+
+
+async def test_two_who_ask_for_the_same_at_the_same_time_end_with_the_same(database: str) -> None:
+    """A worker that was stopped and the one that has taken its place."""
+    several = [PostgresLedger(database) for _ in range(2)]
+    await several[0].add("camp_1", [str(number) for number in range(1000)])
+
+    async def take(ledger: PostgresLedger) -> object:
+        while True:
+            try:
+                return await ledger.allocate(numbers(*range(300)))
+            except LedgerUnavailable:
+                await asyncio.sleep(0)
+
+    first, second = await asyncio.gather(*map(take, several))
+    assert first == second
+    assert await several[0].pools() == [Pool("camp_1", free=700, given=300)]
+    await asyncio.gather(*(one.close() for one in several))
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[LocalPostgres]:
+    """A server that may be killed."""
+    with LocalPostgres() as server:
+        yield server
+
+
+async def test_a_server_that_was_killed_is_used_again_when_it_is_back_and_has_forgotten_nothing(
+    own_server: LocalPostgres,
+) -> None:
+    ledger = PostgresLedger(own_server.address)
+    made = CodeForm.of({})
+    before = await ledger.allocate([wanted(number, made=made) for number in range(50)])
+    own_server.kill()
+    with pytest.raises(LedgerUnavailable):
+        await ledger.allocate(numbers(1))
+    own_server.start()
+
+    async def answers() -> bool:
+        try:
+            return bool(await ledger.pools())
+        except LedgerUnavailable:
+            return False
+
+    await until(answers, within=30, what="an answer of the server that is back")
+    assert await ledger.allocate([wanted(number, made=made) for number in range(50)]) == before
+    await ledger.close()
