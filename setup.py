@@ -10,12 +10,17 @@ from setuptools import Extension, setup
 
 # What runs for each event. These modules import nothing at run time but each other, the standard library and orjson.
 EVENT_PATH = (
+    "streamproc/domain/attributes.py",
+    "streamproc/domain/custom_events.py",
     "streamproc/domain/customers.py",
     "streamproc/domain/events.py",
     "streamproc/domain/facts.py",
     "streamproc/domain/jobs.py",
     "streamproc/domain/lines.py",
+    "streamproc/domain/loyalty.py",
+    "streamproc/domain/orders.py",
     "streamproc/domain/paths.py",
+    "streamproc/domain/profiles.py",
     "streamproc/domain/sending.py",
     "streamproc/domain/templates.py",
     "streamproc/domain/rules/conditions.py",

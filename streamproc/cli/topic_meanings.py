@@ -29,9 +29,19 @@ _INTEGER: Json = {"type": "integer", "minimum": 0}
 _DEFINITION = object_schema(
     kind={"enum": [*CONFIG_TOPICS]}, id={"type": "string"}, version=_INTEGER, object={"type": "object"}
 )
-_STATE = object_schema(
-    v=_INTEGER, profile={"type": "object"}, memberships={"type": "array", "items": {"type": "string"}}
-)
+_OBJECT: Json = {"type": "object"}
+_STATE = object_schema(v=_INTEGER, profile=_OBJECT, now={"type": ["string", "null"], "format": "date-time"})
+_STATE["properties"] |= {
+    "memberships": {"type": "array", "items": {"type": "string"}},
+    "orders": {
+        "description": "those remembered, by id: amount, time made, time counted; number and sum of older ones",
+        "type": "array",
+        "prefixItems": [{"type": "object", "additionalProperties": {"type": "array"}}, _INTEGER, {"type": "number"}],
+    },
+    "events": {"description": "by name: how often, and when last", "type": "object"},
+    "points": {"description": "by campaign: points, and the campaign's name", "type": "object"},
+    "tiers": {"description": "by campaign: the tier's id, and the campaign's name", "type": "object"},
+}
 _CODE_REQUEST = object_schema(
     id={"type": "string", "pattern": "^pub_[0-9a-f]{32}$"},
     cause_id={"type": "string"},

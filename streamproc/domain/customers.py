@@ -1,44 +1,131 @@
-"""Customer state: what is remembered of one customer, its bytes, and how profiles are merged.
+"""Customer state: what is remembered of one customer, and its bytes.
 
 A state is a value. The functions here return new objects for what changes and never touch those they were given, so
 whoever works on an event can drop the result and still hold the state from before it.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 
-from streamproc.domain.depth import MAX_DEPTH, is_too_deep
-from streamproc.domain.events import read_json
-from streamproc.domain.outcomes import Parked
+from streamproc.domain.custom_events import CUSTOM_EVENT, Occurrences, occurrences_after
+from streamproc.domain.events import Event
+from streamproc.domain.loyalty import POINTS_EVENTS, TIER_EVENTS, ByCampaign, points_after, tiers_after
+from streamproc.domain.orders import NO_ORDERS, ORDER_EVENTS, Orders, orders_after
+from streamproc.domain.profiles import Profile, changed_fields, merge_profile, replace_profile
 from streamproc.errors import FatalError
 
 #: Written into every state, so that a later shape can tell what it reads.
-STATE_VERSION = 1
-TOO_DEEP = f"the customer is nested deeper than {MAX_DEPTH} levels"
-
-Profile = dict[str, Any]
-
-# Upstream's own sums. Ours are counted from the events, and the two must not be mixed.
-_COUNTED_HERE = frozenset({"summary", "loyalty", "referrals"})
-_MERGED_BY_KEY = ("metadata", "address")
-# Fields from which on encoding the whole is quicker than looking at each; below it the loop is.
-_WORTH_ENCODING = 8
+STATE_VERSION = 2
 
 
 @dataclass(slots=True)  # not frozen, because that would double what it costs to make one; nothing ever sets a field
 class CustomerState:
-    """All that is remembered of one customer: the profile, and the segments it belongs to, sorted."""
+    """All that is remembered of one customer.
 
-    profile: Profile = field(default_factory=dict)
-    memberships: list[str] = field(default_factory=list)
+    `memberships` are the ids of the segments it belongs to, sorted; `occurrences` its custom events by name. `now` is
+    the latest time at which something about it was decided: that of its latest event, profile record or tick.
+    """
+
+    profile: Profile
+    memberships: list[str]
+    orders: Orders
+    occurrences: Occurrences
+    points: ByCampaign
+    tiers: ByCampaign
+    now: datetime | None
+
+    def with_memberships(self, memberships: list[str]) -> "CustomerState":
+        """Return the state with other memberships."""
+        return CustomerState(
+            self.profile, memberships, self.orders, self.occurrences, self.points, self.tiers, self.now
+        )
+
+
+#: What is known of a customer before anything was told. Its parts stand in every state that has nothing else there.
+NEW_CUSTOMER = CustomerState({}, [], NO_ORDERS, {}, {}, {}, None)
+
+
+def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) -> CustomerState:
+    """Return the state with what an event says; the same object when that is nothing new. Memberships stay.
+
+    `keep_time` says that the event's time alone is something new. It is so while some segment depends on the date;
+    without one, the time is noted together with whatever else changes, and need not be written with every event.
+    """
+    kind, profile = event.type, merge_profile(state.profile, event.customer)
+    orders, occurrences, points, tiers = state.orders, state.occurrences, state.points, state.tiers
+    if kind in ORDER_EVENTS:
+        orders = orders_after(orders, event)
+        if orders is state.orders and profile is state.profile and not keep_time:
+            return state
+    elif kind == CUSTOM_EVENT:
+        occurrences = occurrences_after(occurrences, event)
+    elif kind in POINTS_EVENTS:
+        points = points_after(points, event)
+    elif kind in TIER_EVENTS:
+        tiers = tiers_after(tiers, event)
+    elif profile is state.profile and not keep_time:
+        return state
+    now = latest(state.now, event.created_at)
+    return CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now)
+
+
+def after_record(
+    state: CustomerState, record: dict[str, Any], at: datetime, *, keep_time: bool = False
+) -> CustomerState:
+    """Return the state with the profile that a record of `customers` stands for; the rest stays.
+
+    The same object when that is nothing new; `keep_time` as in `after_event`.
+    """
+    profile, now = replace_profile(state.profile, record), latest(state.now, at)
+    if profile is state.profile and (now is state.now or not keep_time):
+        return state
+    return CustomerState(profile, state.memberships, state.orders, state.occurrences, state.points, state.tiers, now)
+
+
+def latest(one: datetime | None, other: datetime) -> datetime:
+    """Return the later of two times."""
+    return other if one is None or other > one else one
+
+
+def changed(before: CustomerState, after: CustomerState) -> set[str]:
+    """Name what differs between two states of a customer, by the beginnings of the paths that filters read.
+
+    `email`, `metadata.club`, `address.city`; `summary.orders`, `events.<name>`, `loyalty_points`, `loyalty_tier`. A
+    filter reads something that changed when a beginning of one of its paths (`domain.attributes.beginnings`) is here.
+    """
+    names: set[str] = set()
+    if after.profile is not before.profile:
+        names |= changed_fields(before.profile, after.profile)
+    if after.orders is not before.orders:
+        names.add("summary.orders")
+    if after.occurrences is not before.occurrences:
+        known = before.occurrences
+        names |= {f"events.{name}" for name, one in after.occurrences.items() if known.get(name) is not one}
+    if after.points is not before.points:
+        names.add("loyalty_points")
+    if after.tiers is not before.tiers:
+        names.add("loyalty_tier")
+    return names
 
 
 def encode_customer(state: CustomerState) -> bytes:
-    """Return the value of the state's record in `customer-state`."""
-    return orjson.dumps({"v": STATE_VERSION, "profile": state.profile, "memberships": state.memberships})
+    """Return the value of the state's record in `customer-state`; what is empty is left out."""
+    record: dict[str, Any] = {"v": STATE_VERSION, "profile": state.profile, "now": state.now}
+    if state.memberships:
+        record["memberships"] = state.memberships
+    if state.orders is not NO_ORDERS:
+        record["orders"] = state.orders
+    if state.occurrences:
+        record["events"] = state.occurrences
+    if state.points:
+        record["points"] = state.points
+    if state.tiers:
+        record["tiers"] = state.tiers
+    return orjson.dumps(record)
 
 
 def decode_customer(value: bytes) -> CustomerState:
@@ -46,57 +133,16 @@ def decode_customer(value: bytes) -> CustomerState:
     record = orjson.loads(value)
     if record["v"] != STATE_VERSION:
         raise FatalError(f"customer-state holds version {record['v']!r}; this release reads version {STATE_VERSION}")
-    return CustomerState(record["profile"], record["memberships"])
-
-
-def read_customer(key: bytes, value: bytes) -> dict[str, Any] | Parked:
-    """Check the bytes of a record of `customers` and decode them."""
-    record = read_json(value)
-    if isinstance(record, Parked):
-        return record
-    customer_id = record.get("id") if type(record) is dict else None
-    if type(customer_id) is not str or not customer_id:
-        return Parked("invalid_event", "not an object with an id that is a text")
-    if key != customer_id.encode():
-        return Parked("wrong_key", "the record's key is not the customer's id")
-    return Parked("invalid_event", TOO_DEEP) if is_too_deep(record) else record
-
-
-def replace_profile(profile: Profile, record: dict[str, Any]) -> Profile:
-    """Make the profile that a record of `customers` stands for; nulls count as missing.
-
-    Returns the very same object when nothing changed.
-    """
-    replaced = {key: value for key, value in record.items() if value is not None and key not in _COUNTED_HERE}
-    return profile if _same(profile, replaced) else replaced
-
-
-def merge_profile(profile: Profile, customer: dict[str, Any]) -> Profile:
-    """Lay an event's `data.customer` over a profile, key by key, and one level deeper for metadata and address.
-
-    Returns the very same object when nothing changed. Null leaves a key as it is. A metadata or address that is no
-    object is taken as it comes.
-    """
-    if _WORTH_ENCODING <= len(customer) <= len(profile) and _is_known(profile, customer):
-        return profile
-    merged = profile
-    known = profile.get
-    for key, value in customer.items():
-        before = known(key)
-        if type(value) is str:
-            if before == value or key in _COUNTED_HERE:
-                continue
-            after: Any = value
-        elif value is None or key in _COUNTED_HERE:
-            continue
-        else:
-            after = _merge_value(key, before, value)
-            if after is before:
-                continue
-        if merged is profile:
-            merged = profile.copy()
-        merged[key] = after
-    return merged
+    get, now = record.get, record["now"]
+    return CustomerState(
+        record["profile"],
+        get("memberships", NEW_CUSTOMER.memberships),
+        get("orders", NO_ORDERS),
+        get("events", NEW_CUSTOMER.occurrences),
+        get("points", NEW_CUSTOMER.occurrences),
+        get("tiers", NEW_CUSTOMER.occurrences),
+        None if now is None else datetime.fromisoformat(now),
+    )
 
 
 def join_segment(memberships: list[str], segment_id: str) -> list[str]:
@@ -112,44 +158,3 @@ def leave_segment(memberships: list[str], segment_id: str) -> list[str]:
     if segment_id not in memberships:
         return memberships
     return [member for member in memberships if member != segment_id]
-
-
-def _is_known(profile: Profile, customer: dict[str, Any]) -> bool:
-    """Tell quickly that a customer says nothing new; False means that it may.
-
-    For one of many fields, three calls of compiled code take half the time of the loop. The comparison is one of
-    JSON, because to Python true and 1 are equal.
-    """
-    try:
-        return orjson.dumps(profile | customer) == orjson.dumps(profile)
-    except orjson.JSONEncodeError:  # nested beyond what can be encoded; `is_too_deep` will say so
-        return False
-
-
-def _merge_value(key: str, before: Any, value: Any) -> Any:
-    """Return `before` itself when nothing changed."""
-    if type(value) is not dict or key not in _MERGED_BY_KEY:
-        return before if _same(value, before) else value
-    old = before if type(before) is dict else {}
-    merged = old
-    for inner, new in value.items():
-        if type(new) is str:
-            if old.get(inner) == new:
-                continue
-        elif new is None or _same(new, old.get(inner)):
-            continue
-        if merged is old:
-            merged = old.copy()
-        merged[inner] = new
-    return merged
-
-
-def _same(one: Any, other: Any) -> bool:
-    kind = type(one)
-    if kind is not type(other) or one != other:
-        return False
-    if kind is dict:
-        return all(_same(value, other[key]) for key, value in one.items())
-    if kind is list:
-        return all(map(_same, one, other))
-    return True

@@ -27,6 +27,7 @@ _OWN_PUBLICATION = re.compile(r"pub_[0-9a-f]{32}", re.ASCII)
 # Beyond these a shift into a time zone, or by a day, would leave the calendar that Python has.
 FIRST_YEAR = 2
 LAST_YEAR = 9998
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -119,10 +120,18 @@ def parse_instant(text: str) -> datetime | None:
     return instant if FIRST_YEAR <= instant.year <= LAST_YEAR else None
 
 
+def instant_of(milliseconds: int) -> datetime:
+    """Return the instant that is so many milliseconds after the epoch, in UTC; out of the calendar, the epoch."""
+    try:
+        instant = _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return _EPOCH
+    return instant if FIRST_YEAR <= instant.year <= LAST_YEAR else _EPOCH
+
+
 def format_instant(milliseconds: int) -> str:
     """Write milliseconds since the epoch as RFC 3339 in UTC."""
-    instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-    return instant.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return instant_of(milliseconds).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _parse_any_instant(text: str) -> datetime | None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from streamproc.domain.customers import Profile
 from streamproc.domain.events import Event
 from streamproc.domain.lines import Line, read_lines
+from streamproc.domain.profiles import Profile
 
 _NOTHING: dict[str, Any] = {}
 

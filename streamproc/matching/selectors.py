@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from streamproc.domain.catalogue import TRIGGERS, TriggerSpec
+from streamproc.domain.custom_events import custom_event_name
 
 SelectorKey = tuple[str | None, ...]
 Select = Callable[[Mapping[str, Any]], tuple[SelectorKey, ...]]
@@ -28,7 +29,7 @@ def compile_select(spec: TriggerSpec) -> Select:
     if "segment_id" in spec.required:
         return lambda data: _single(_id_of(data.get("segment")))
     if "custom_event" in spec.required:
-        return lambda data: _single(_custom_event(data))
+        return lambda data: _single(custom_event_name(data))
     if "campaign_id" not in spec.required:
         return lambda _data: _NO_SELECTOR
     if "loyalty_tier_id" not in spec.optional:
@@ -46,11 +47,6 @@ def _tiers(campaign: str | None, tier: str | None) -> tuple[SelectorKey, ...]:
         return ()
     # A distribution without a tier takes them all.
     return ((campaign, None),) if tier is None else ((campaign, None), (campaign, tier))
-
-
-def _custom_event(data: Mapping[str, Any]) -> str | None:
-    name = _text_of(data.get("event_schema"), "name")
-    return name if name is not None else _text_of(data.get("event"), "type")
 
 
 def _id_of(value: Any) -> str | None:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 from streamproc.domain.catalogue import FEED_ONLY_EVENTS
 from streamproc.domain.customers import (
-    TOO_DEEP,
+    NEW_CUSTOMER,
     CustomerState,
+    after_event,
+    after_record,
     join_segment,
     leave_segment,
-    merge_profile,
-    read_customer,
-    replace_profile,
 )
 from streamproc.domain.depth import is_too_deep
 from streamproc.domain.events import (
@@ -25,10 +24,12 @@ from streamproc.domain.events import (
     SEGMENT_ENTERED,
     SEGMENT_LEFT,
     Event,
+    instant_of,
     read_event,
 )
 from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import Cause, JobTooLarge, Message, Occurrence
+from streamproc.domain.loyalty import loyalty_tier
 from streamproc.domain.outcomes import (
     DeadLetterReason,
     Duplicate,
@@ -40,6 +41,7 @@ from streamproc.domain.outcomes import (
     Step,
     outcome_of,
 )
+from streamproc.domain.profiles import TOO_DEEP, read_customer
 from streamproc.domain.publications import read_publication
 from streamproc.errors import FatalError
 from streamproc.matching.definitions import Definitions
@@ -52,7 +54,6 @@ from streamproc.topics import OUTPUT_LIMIT, Topic, deliveries
 #: The label of events whose type could not be read or is not known; labels must stay few.
 UNKNOWN_TYPE = "unknown"
 
-_NEW = CustomerState()
 _SEGMENT_EVENTS = frozenset({SEGMENT_ENTERED, SEGMENT_LEFT})
 # Only these can be refused for what the definitions or the publication's id say.
 _ASKED_AGAIN = _SEGMENT_EVENTS | {PUBLICATION_SUCCEEDED}
@@ -195,17 +196,16 @@ class CustomerChunk:
         """Return the state with what the event says of the customer; the same object when that is nothing new."""
         if event.type == CUSTOMER_DELETED:
             return None
-        state = before or _NEW
-        profile = merge_profile(state.profile, event.customer)
-        if profile is not state.profile and is_too_deep(profile):
+        state = before or NEW_CUSTOMER
+        after = after_event(state, event)
+        if after.profile is not state.profile and is_too_deep(after.profile):
             return Parked("invalid_event", TOO_DEEP, self._step, event.type)
-        memberships = state.memberships
         if event.type in _SEGMENT_EVENTS:
             self._step = "segments"
-            memberships = self._memberships_after(event, memberships)
-        if profile is state.profile and memberships is state.memberships:
-            return state
-        return CustomerState(profile, memberships)
+            memberships = self._memberships_after(event, after.memberships)
+            if memberships is not after.memberships:
+                return after.with_memberships(memberships)
+        return after
 
     def _memberships_after(self, event: Event, memberships: list[str]) -> list[str]:
         """Set the membership that upstream tells; a segment that is not in force is not remembered."""
@@ -218,7 +218,11 @@ class CustomerChunk:
     def _emit(self, event: Event, state: CustomerState | None, cause: Cause | None) -> None:
         """Let the event meet the distributions; without a cause it is itself the cause."""
         self._step = "matching"
-        facts = Facts(event, None, []) if state is None else Facts(event, state.profile, state.memberships)
+        if state is None:
+            facts = Facts(event, None, [])
+        else:
+            tier = loyalty_tier(state.tiers) if state.tiers else None
+            facts = Facts(event, state.profile, state.memberships, tier)
         matched = self._definitions.match(facts)
         if not matched:
             return
@@ -249,10 +253,8 @@ class CustomerChunk:
         if isinstance(told, Parked):
             return told
         self._step = "state"
-        state = before or _NEW
-        replaced = replace_profile(state.profile, told)
-        if replaced is not state.profile:
-            after = CustomerState(replaced, state.memberships)
+        after = after_record(before or NEW_CUSTOMER, told, instant_of(record.timestamp))
+        if after is not before:
             size = self.states.size_after(key, after, len(record.value))
             if size > OUTPUT_LIMIT:
                 return self._state_too_large(size)

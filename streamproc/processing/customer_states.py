@@ -6,7 +6,7 @@ from streamproc.topics import OUTPUT_LIMIT
 
 # Numbers can be written longer than they were read: of `1e15` and a comma come 19 bytes.
 _GROWTH = 4
-_FRAME_BYTES = 64  # a state around nothing, and what joins a part to the rest
+_FRAME_BYTES = 256  # a state around nothing, and what stands around a part that joins the rest
 
 
 class StagedStates:
@@ -14,10 +14,10 @@ class StagedStates:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # What each state has at most when it is encoded; that of a customer without state is not here.
-        self._sizes: dict[bytes, int] = {}
         self._states: dict[bytes, CustomerState | None] = {}
-        self._changed: dict[bytes, CustomerState | None] = {}
+        # What each state has at most when it is encoded, as it was found, and of those that changed as it is now.
+        self._found: dict[bytes, int] = {}
+        self._changed: dict[bytes, int] = {}
 
     def get(self, key: bytes) -> CustomerState | None:
         """Return the state as the chunk has it by now."""
@@ -26,7 +26,7 @@ class StagedStates:
         except KeyError:
             value = self._store.get(key)
             if value is not None:
-                self._sizes[key] = len(value)
+                self._found[key] = len(value)
             state = self._states[key] = None if value is None else decode_customer(value)
             return state
 
@@ -37,17 +37,21 @@ class StagedStates:
         """
         if state is None:
             return 0
-        bound = self._sizes.get(key, 0) + _GROWTH * read + _FRAME_BYTES
+        before = self._changed.get(key)
+        if before is None:
+            before = self._found.get(key, 0)
+        bound = before + _GROWTH * read + _FRAME_BYTES
         return bound if bound <= OUTPUT_LIMIT else len(encode_customer(state))
 
     def put(self, key: bytes, state: CustomerState | None, size: int) -> None:
         """Note a changed state with its `size_after`; None forgets the customer."""
-        self._states[key] = self._changed[key] = state
-        self._sizes[key] = size
+        self._states[key] = state
+        self._changed[key] = size
 
     def flush(self) -> None:
         """Write what changed."""
-        for key, state in self._changed.items():
+        for key in self._changed:
+            state = self._states[key]
             if state is not None:
                 self._store.put(key, encode_customer(state))
             elif self._store.get(key) is not None:

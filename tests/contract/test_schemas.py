@@ -16,11 +16,11 @@ from jsonschema import Draft202012Validator
 
 from streamproc.cli.schemas import FOLDER, RECORDS, main, schema, schema_file, schema_text
 from streamproc.domain.configuration import KINDS, Configuration, InForce
-from streamproc.domain.customers import read_customer
 from streamproc.domain.events import Event, read_event
 from streamproc.domain.form import check_form
 from streamproc.domain.judge import EXPECTED_VERSION, MODELS, judge
 from streamproc.domain.problems import RefusalCode
+from streamproc.domain.profiles import read_customer
 
 EXAMPLES = FOLDER / "examples"
 # What no record can be refused for yet: releases belong to manual distributions.

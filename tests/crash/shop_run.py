@@ -5,16 +5,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Any, Self
-
-import orjson
+from typing import Self
 
 from streamproc.cli.configuration_files import read_configuration
 from streamproc.cli.demo.comparison import Check, compare
 from streamproc.cli.demo.outcome import Outcome, read_outcome
 from streamproc.cli.pushing import push
 from streamproc.local.playing import Player
-from streamproc.local.recount import NOT_PROFILE, Recount
+from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION
 from streamproc.local.shop import Shop, ShopOptions
 from streamproc.operations.topic_admin import create_topics
@@ -22,13 +20,11 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.restore import read_to_end
 from streamproc.runtime.store import StateStore
 from streamproc.topics import CHANNELS, Topic, deliveries
+from tests.support.full_recount import Customer, FullRecount, written_customer
 from tests.support.streams import COMPACT_AT_ONCE, all_committed, configure, ends, read, read_uncommitted
 
 PARTITIONS = 8
 JUDGING_SECONDS = 60
-
-Customers = dict[str, tuple[dict[str, Any], list[str]]]
-"""Profile and memberships by customer id."""
 
 
 class ShopRun:
@@ -72,9 +68,9 @@ class ShopRun:
             await self._player.quickly(islice(self._events, events))
             self.written += events
 
-    def recount(self) -> Recount:
+    def recount(self) -> FullRecount:
         """Count naively what has to come of everything written."""
-        recount = Recount()
+        recount = FullRecount()
         for _, key, value in self._shop.profiles():
             assert key is not None
             recount.profile(key, value)
@@ -87,15 +83,13 @@ class ShopRun:
         outcome = await read_outcome(self.kafka)
         return compare(expected, outcome, self._versions), outcome
 
-    async def restored_customers(self) -> Customers:
+    async def restored_customers(self) -> dict[str, Customer]:
         """Read every customer's state back from the changelog, as a worker does."""
-        customers: Customers = {}
+        customers: dict[str, Customer] = {}
         for partition in range(PARTITIONS):
             store = StateStore()
             await read_to_end(self.kafka, Topic.CUSTOMER_STATE, partition, store.restore, lambda _, __: None)
-            for key, value in store.items():
-                state = orjson.loads(value)
-                customers[key.decode()] = state["profile"], state["memberships"]
+            customers |= {key.decode(): written_customer(value) for key, value in store.items()}
         return customers
 
     async def changelogs_end_with_markers(self) -> bool:
@@ -109,19 +103,3 @@ class ShopRun:
         async for record in read_uncommitted(self.kafka, [deliveries(channel) for channel in CHANNELS]):
             seen[dict(record.headers)["job-id"] or b""] += 1
         return seen.total() - len(seen)
-
-
-def counted_customers(recount: Recount) -> Customers:
-    """Return what the recount has come to know of each customer; a null in a profile says nothing."""
-    return {
-        identity: (
-            {name: value for name, value in known.profile.items() if value is not None and name not in NOT_PROFILE},
-            sorted(known.segments),
-        )
-        for identity, known in recount._customers.items()
-    }
-
-
-def differing(one: Customers, other: Customers) -> list[str]:
-    """Name the customers whose state is not the same in both, a few at most: whole states would fill the screen."""
-    return sorted(identity for identity in one.keys() | other.keys() if one.get(identity) != other.get(identity))[:5]

@@ -12,8 +12,9 @@ import pytest
 from streamproc.local.kafka import LocalKafka
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
-from tests.crash.shop_run import PARTITIONS, ShopRun, counted_customers, differing
+from tests.crash.shop_run import PARTITIONS, ShopRun
 from tests.crash.turmoil import Turmoil, fenced
+from tests.support.full_recount import differing
 from tests.support.streams import all_committed
 from tests.support.workers import SESSION_SECONDS, WorkerProcess, Workers
 
@@ -88,7 +89,7 @@ async def test_kills_stops_and_a_broker_restart_lose_nothing_double_nothing_and_
         assert [check for check in checks if not check.passed] == []
         assert compacted_partitions(broker, kafka.physical(Topic.CUSTOMER_STATE)) == set(range(PARTITIONS))
         assert await run.changelogs_end_with_markers()
-        assert differing(await run.restored_customers(), counted_customers(expected)) == []
+        assert differing(await run.restored_customers(), expected.customers()) == []
 
 
 async def test_the_same_with_produce_then_commit_sends_twice_and_loses(

@@ -1,135 +1,119 @@
-"""Customer state: merging, replacing, memberships and bytes."""
+"""Customer state: what an event and a record change, memberships, and the bytes."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pytest
 
 from streamproc.domain.customers import (
+    NEW_CUSTOMER,
     CustomerState,
+    after_event,
+    after_record,
+    changed,
     decode_customer,
     encode_customer,
     join_segment,
     leave_segment,
-    merge_profile,
-    replace_profile,
 )
-from streamproc.domain.depth import MAX_DEPTH, is_too_deep
+from streamproc.domain.depth import MAX_DEPTH
+from streamproc.domain.events import Event
 from streamproc.errors import FatalError
 
+EARLY, NOW, LATE = (datetime(2026, 11, 24, hour, tzinfo=UTC) for hour in (9, 10, 11))
+KNOWN = replace(NEW_CUSTOMER, profile={"id": "c", "metadata": {"club": "gold"}}, memberships=["seg_1"], now=NOW)
 
-def nested(depth: int) -> Any:
-    value: Any = 1
-    for _ in range(depth):
-        value = [value]
-    return value
+
+def event(kind: str, at: datetime = NOW, customer: dict[str, Any] | None = None, **data: Any) -> Event:
+    body = {"created_at": at.isoformat()}
+    return Event("e", kind, at, "c", body, data, {"id": "c"} | (customer or {}))
+
+
+Json = dict[str, Any]
+PAID: Json = {"order": {"id": "o", "amount": 5}}
+CUSTOM: Json = {"event": {"type": "cart"}}
+POINTS: Json = {"campaign": {"id": "camp"}, "balance": {"balance": 5}}
+TIER: Json = {"campaign": {"id": "camp"}, "loyalty_tier": {"id": "gold"}}
 
 
 @pytest.mark.parametrize(
-    ("profile", "customer", "merged"),
+    ("given", "names"),
     [
-        pytest.param({}, {"id": "c", "name": "Ann"}, {"id": "c", "name": "Ann"}, id="new customer"),
-        pytest.param({"name": "Ann", "a": 1}, {"name": "Bob"}, {"name": "Bob", "a": 1}, id="overwrites, missing stays"),
-        pytest.param({"name": "Ann"}, {"name": None}, {"name": "Ann"}, id="null leaves"),
-        pytest.param({"name": "Ann"}, {"name": ""}, {"name": ""}, id="an empty text overwrites"),
-        pytest.param(
-            {"metadata": {"a": 1, "b": 2}},
-            {"metadata": {"b": 3, "c": 4, "a": None}},
-            {"metadata": {"a": 1, "b": 3, "c": 4}},
-            id="metadata key by key",
-        ),
-        pytest.param(
-            {"address": {"city": "A", "country": "PL"}},
-            {"address": {"city": "B"}},
-            {"address": {"city": "B", "country": "PL"}},
-            id="address key by key",
-        ),
-        pytest.param(
-            {"metadata": {"a": {"x": 1, "y": 2}}},
-            {"metadata": {"a": {"x": 3}}},
-            {"metadata": {"a": {"x": 3}}},
-            id="not deeper than one level",
-        ),
-        pytest.param({}, {"metadata": {"a": None, "b": 1}}, {"metadata": {"b": 1}}, id="no nulls come in"),
-        pytest.param({"metadata": {"a": 1}}, {"metadata": "x"}, {"metadata": "x"}, id="metadata that is a text"),
-        pytest.param({"metadata": "x"}, {"metadata": {"a": 1}}, {"metadata": {"a": 1}}, id="metadata that was a text"),
-        pytest.param(
-            {"a": 1},
-            {"summary": {"x": 1}, "loyalty": "x", "referrals": [1], "a": 2},
-            {"a": 2},
-            id="upstream's sums are ignored",
-        ),
-        pytest.param({"unsubscribed": ["sms"]}, {"unsubscribed": []}, {"unsubscribed": []}, id="lists are replaced"),
-        pytest.param({"unsubscribed": ["sms"]}, {"unsubscribed": True}, {"unsubscribed": True}, id="list to true"),
-        pytest.param({"other": {"a": 1}}, {"other": {"b": 1}}, {"other": {"b": 1}}, id="other objects are replaced"),
+        (event("customer.order.paid", **PAID), {"summary.orders"}),
+        (event("customer.order.fulfilled", **PAID), {"summary.orders"}),
+        (event("customer.custom_event", **CUSTOM), {"events.cart"}),
+        (event("customer.voucher.loyalty_card.points_added", **POINTS), {"loyalty_points"}),
+        (event("customer.rewarded.loyalty_points", **POINTS), {"loyalty_points"}),
+        (event("customer.loyalty.tier.joined", **TIER), {"loyalty_tier"}),
+        (event("customer.updated", customer={"email": "a", "metadata": {"club": "new"}}), {"email", "metadata.club"}),
+        (event("customer.order.paid", customer={"name": "Ann"}, **PAID), {"name", "summary.orders"}),
     ],
 )
-def test_data_customer_overwrites_key_by_key(
-    profile: dict[str, Any], customer: dict[str, Any], merged: dict[str, Any]
-) -> None:
-    before = orjson.dumps(profile)
-    assert merge_profile(profile, customer) == merged
-    assert orjson.dumps(profile) == before
+def test_an_event_changes_what_it_is_about_and_that_is_named(given: Event, names: set[str]) -> None:
+    assert changed(KNOWN, after_event(KNOWN, given)) == names
 
 
 @pytest.mark.parametrize(
-    "customer",
+    "given",
     [
-        {},
-        {"name": "Ann"},
-        {"name": None, "metadata": None},
-        {"metadata": {}},
-        {"metadata": {"vip": True, "n": None}},
-        {"tags": ["a", {"b": 1}]},
-        {"name": "Ann", "metadata": {"vip": True, "score": 1, "list": [1, 2]}, "tags": ["a", {"b": 1}]},
-        {"summary": {"orders": 1}},
+        event("customer.order.created", LATE, **PAID),
+        event("customer.custom_event", NOW),
+        event("customer.updated", LATE, customer={"metadata": {"club": "gold"}}),
+        event("customer.redemption.succeeded", LATE, **PAID, **POINTS),
     ],
 )
-def test_an_unchanged_customer_is_the_same_object(customer: dict[str, Any]) -> None:
-    profile = {"name": "Ann", "metadata": {"vip": True, "score": 1, "list": [1, 2]}, "tags": ["a", {"b": 1}]}
-    assert merge_profile(profile, customer) is profile
+def test_an_event_that_says_nothing_new_leaves_the_same_object(given: Event) -> None:
+    assert after_event(KNOWN, given) is KNOWN or changed(KNOWN, after_event(KNOWN, given)) == set()
+    assert after_event(KNOWN, given, keep_time=True).now == given.created_at
 
 
-@pytest.mark.parametrize(
-    "customer",
-    [{"metadata": {"vip": 1}}, {"flag": 0}, {"tags": [True]}, {"other": {"a": [1]}}],
+@pytest.mark.parametrize(("at", "now"), [(EARLY, NOW), (LATE, LATE)])
+def test_the_time_that_is_noted_never_goes_back(at: datetime, now: datetime) -> None:
+    assert after_event(KNOWN, event("customer.order.paid", at, **PAID)).now == now
+    assert after_record(KNOWN, {"id": "c"}, at).now == now
+
+
+def test_a_record_replaces_the_profile_and_leaves_the_rest() -> None:
+    before = after_event(KNOWN, event("customer.order.paid", **PAID))
+    after = after_record(before, {"id": "c", "name": "Ann"}, LATE)
+    assert after == replace(before, profile={"id": "c", "name": "Ann"}, now=LATE)
+
+
+def test_a_record_that_says_nothing_new_leaves_the_same_object_unless_its_time_is_kept() -> None:
+    assert after_record(KNOWN, KNOWN.profile, LATE) is KNOWN
+    assert after_record(KNOWN, KNOWN.profile, LATE, keep_time=True) == replace(KNOWN, now=LATE)
+    assert after_record(KNOWN, KNOWN.profile, EARLY, keep_time=True) is KNOWN
+
+
+FULL = CustomerState(
+    {"id": "c", "metadata": {"a": [1, 2.5, None, True]}},
+    ["seg_1", "seg_2"],
+    [{"o": [5, 1.5, "2026-11-24T10:00:00Z"]}, 1, 2.5],
+    {"cart": [1, "2026-11-24T10:00:00Z"]},
+    {"camp": [5, "Points"]},
+    {"camp": ["gold", None]},
+    NOW,
 )
-def test_true_is_not_one(customer: dict[str, Any]) -> None:
-    profile = {"metadata": {"vip": True}, "flag": False, "tags": [1], "other": {"a": [True]}}
-    merged = merge_profile(profile, customer)
-    assert orjson.dumps(merged) == orjson.dumps({**profile, **customer})
 
 
-def test_a_record_of_customers_replaces_the_profile() -> None:
-    record = {"id": "c", "email": None, "name": "Ann", "summary": {"x": 1}, "metadata": {"a": None}}
-    assert replace_profile({"email": "a@b.c", "tags": [1]}, record) == {
-        "id": "c",
-        "name": "Ann",
-        "metadata": {"a": None},
-    }
-
-
-def test_a_record_that_says_what_is_known_changes_nothing() -> None:
-    profile = {"id": "c", "name": "Ann"}
-    assert replace_profile(profile, {"name": "Ann", "id": "c", "email": None}) is profile
-
-
-def test_a_state_survives_its_bytes() -> None:
-    state = CustomerState({"id": "c", "metadata": {"a": [1, 2.5, None, True]}}, ["seg_1", "seg_2"])
+@pytest.mark.parametrize("state", [FULL, KNOWN, NEW_CUSTOMER])
+def test_a_state_survives_its_bytes(state: CustomerState) -> None:
     assert decode_customer(encode_customer(state)) == state
 
 
-def test_the_bytes_of_a_state_are_versioned() -> None:
-    assert orjson.loads(encode_customer(CustomerState({"id": "c"}, []))) == {
-        "v": 1,
+def test_the_bytes_of_a_state_are_versioned_and_hold_nothing_empty() -> None:
+    assert orjson.loads(encode_customer(replace(NEW_CUSTOMER, profile={"id": "c"}, now=NOW))) == {
+        "v": 2,
         "profile": {"id": "c"},
-        "memberships": [],
+        "now": "2026-11-24T10:00:00+00:00",
     }
 
 
 def test_a_state_of_another_version_ends_the_worker() -> None:
-    with pytest.raises(FatalError, match="version 2"):
-        decode_customer(b'{"v":2}')
+    with pytest.raises(FatalError, match="version 3"):
+        decode_customer(b'{"v":3}')
 
 
 def test_memberships_stay_sorted() -> None:
@@ -150,16 +134,9 @@ def test_leaving_as_a_non_member_changes_nothing() -> None:
     assert leave_segment(memberships, "b") is memberships
 
 
-def test_a_profile_may_be_as_deep_as_the_limit_and_no_deeper() -> None:
-    assert [is_too_deep({"a": nested(MAX_DEPTH)}), is_too_deep({"a": nested(MAX_DEPTH + 1)})] == [False, True]
-
-
-def test_a_profile_at_the_limit_can_be_encoded() -> None:
-    state = CustomerState({"metadata": nested(MAX_DEPTH)}, [])
+def test_a_profile_at_the_limit_of_depth_can_be_encoded() -> None:
+    value: Any = 1
+    for _ in range(MAX_DEPTH):
+        value = [value]
+    state = replace(NEW_CUSTOMER, profile={"metadata": value})
     assert decode_customer(encode_customer(state)) == state
-
-
-@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 300, 1000])
-def test_merging_something_too_deep_does_not_raise(depth: int) -> None:
-    profile = {"metadata": {"a": nested(MAX_DEPTH - 1)}}
-    assert is_too_deep(merge_profile(profile, {"metadata": {"a": nested(depth)}}))

@@ -5,7 +5,6 @@ from streamproc.cli.configuration_files import judge_configuration
 from streamproc.cli.demo.comparison import Check, compare, compare_counts
 from streamproc.cli.demo.outcome import Outcome
 from streamproc.domain.configuration import Configuration, InForce
-from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION, REJECTED
 from streamproc.local.shop import Shop, ShopOptions
 from streamproc.matching.definitions import Definitions
@@ -13,6 +12,7 @@ from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Record, Slice
 from streamproc.runtime.store import StateStore
 from streamproc.topics import CHANNELS
+from tests.support.full_recount import FullRecount, differing, written_customer
 
 EVENTS = 20_000
 CHUNK = 500
@@ -52,7 +52,7 @@ def test_the_recount_and_the_processor_agree_on_everything() -> None:
     shop = Shop(ShopOptions(oversized=True))
     profiles = list(shop.profiles())
     events = list(islice(shop.events(), EVENTS))
-    outcome, counted, recount = Outcome(), dict[str, int](), Recount()
+    outcome, counted, recount = Outcome(), dict[str, int](), FullRecount()
     for topic, records in (("customers", profiles), ("customer-events", events)):
         for start in range(0, len(records), CHUNK):
             block = [
@@ -75,6 +75,8 @@ def test_the_recount_and_the_processor_agree_on_everything() -> None:
     checks = [*compare(recount, outcome, versions), compare_counts(recount, counted)]
     assert [check for check in checks if not check.passed] == []
     assert jobs_asked(checks) > EVENTS
+    known = {key.decode(): written_customer(value) for key, value in state.items()}
+    assert differing(known, recount.customers()) == []
 
 
 def jobs_asked(checks: list[Check]) -> int:

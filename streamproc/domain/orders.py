@@ -1,0 +1,107 @@
+"""What a customer has ordered, counted from the order events alone.
+
+An order counts while its status is PAID or FULFILLED, once, with the latest amount that was told of it. The youngest
+50 of those that count are remembered one by one, so that they can be taken out again; of older ones only their number
+and sum. Values: the functions here return new objects and never touch those they were given.
+"""
+
+from math import fsum
+from operator import itemgetter
+from typing import Any
+
+from streamproc.domain.events import Event, parse_instant
+
+#: How many orders are remembered one by one.
+REMEMBERED = 50
+ORDER_EVENTS = frozenset(f"customer.order.{name}" for name in ("created", "updated", "paid", "canceled", "fulfilled"))
+
+_COUNTED = frozenset({"PAID", "FULFILLED"})
+# What an event says of an order that tells no status. An update says nothing.
+_STATUS_OF_EVENT = {
+    "customer.order.created": "CREATED",
+    "customer.order.paid": "PAID",
+    "customer.order.canceled": "CANCELED",
+    "customer.order.fulfilled": "FULFILLED",
+}
+_NUMBERS = frozenset({int, float})
+# Beyond it floats skip whole numbers, and sums could outgrow what JSON can hold. No amount of money is near it.
+_LARGEST_AMOUNT = 2**53
+_LARGEST_INTEGER = 2**63 - 1  # that the encoder writes
+
+#: The remembered orders by id, in the order in which they became counted; how many older ones count; their sum.
+#: A remembered order is its amount, when it was made in seconds since the epoch, and when it became counted as that
+#: event wrote it. Lists and no classes, because they stand in the state's JSON, and are read with every event.
+Orders = list[Any]
+NO_ORDERS: Orders = [{}, 0, 0]
+
+_made = itemgetter(1)
+
+
+def orders_after(orders: Orders, event: Event) -> Orders:
+    """Return the orders after an order event; the same object when it changes nothing."""
+    order: Any = event.data.get("order")
+    order_id = order.get("id") if type(order) is dict else None
+    if type(order_id) is not str or not order_id:
+        return orders
+    status = order.get("status")
+    if type(status) is not str:
+        status = _STATUS_OF_EVENT.get(event.type)
+    known = orders[0].get(order_id)
+    if known is None:
+        return _count(orders, order_id, order, event) if status in _COUNTED else orders
+    if status is None or status in _COUNTED:
+        return _correct(orders, order_id, known, order)
+    remembered = orders[0].copy()
+    del remembered[order_id]
+    return [remembered, *orders[1:]]
+
+
+def summary(orders: Orders) -> dict[str, Any]:
+    """Return what filters read as `summary.orders`; of the last order only what is known."""
+    remembered, older_count, older_amount = orders
+    amounts = [entry[0] for entry in remembered.values()]
+    count = older_count + len(amounts)
+    total = older_amount + (fsum(amounts) if float in map(type, amounts) else sum(amounts))
+    told = {"total_count": count, "total_amount": total, "average_amount": total / count if count else 0}
+    if amounts:
+        amount, _, counted_at = remembered[next(reversed(remembered))]
+        told |= {"last_order_amount": amount, "last_order_date": counted_at}
+    return told
+
+
+def _count(orders: Orders, order_id: str, order: dict[str, Any], event: Event) -> Orders:
+    made_at = order.get("created_at")
+    instant = parse_instant(made_at) if type(made_at) is str else None
+    made = (instant or event.created_at).timestamp()
+    remembered, count, amount = orders
+    if len(remembered) < REMEMBERED:
+        remembered = remembered.copy()
+    else:
+        oldest = min(map(_made, remembered.values()))
+        if made < oldest:
+            # Whether it has been counted before is not known any more.
+            return orders
+        remembered = remembered.copy()
+        first = next(one for one, entry in remembered.items() if entry[1] == oldest)
+        count, amount = count + 1, _sum(amount, remembered.pop(first)[0])
+    told = _amount(order)
+    remembered[order_id] = [0 if told is None else told, made, event.body["created_at"]]
+    return [remembered, count, amount]
+
+
+def _correct(orders: Orders, order_id: str, known: list[Any], order: dict[str, Any]) -> Orders:
+    """Take over the amount of an order that counts already; its place in the order stays."""
+    amount = _amount(order)
+    if amount is None or amount == known[0]:
+        return orders
+    return [{**orders[0], order_id: [amount, *known[1:]]}, *orders[1:]]
+
+
+def _amount(order: dict[str, Any]) -> float | None:
+    amount: Any = order.get("amount")
+    return amount if type(amount) in _NUMBERS and -_LARGEST_AMOUNT <= amount <= _LARGEST_AMOUNT else None
+
+
+def _sum(one: float, other: float) -> float:
+    total = one + other
+    return total if -_LARGEST_INTEGER <= total <= _LARGEST_INTEGER else float(total)

@@ -1,0 +1,88 @@
+"""The demo's naive count, and beside it what is to be known of each customer in the end."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from streamproc.local.recount import NOT_PROFILE, Recount
+from tests.support.naive_customers import NaiveCustomer, take
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """What is known of one customer, in a form that does not depend on how it is written down.
+
+    `orders` are id, amount and time of counting; `older` is the number and sum of those that are not remembered.
+    """
+
+    profile: Json
+    segments: list[str]
+    orders: list[tuple[str, Any, str]]
+    older: tuple[int, Any]
+    events: dict[str, tuple[int, str]]
+    points: dict[str, Any]
+    tiers: dict[str, Any]
+
+
+class FullRecount(Recount):
+    """A recount that also follows what counts here; `customers` tells it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counted: dict[str, NaiveCustomer] = {}
+
+    def profile(self, key: bytes, value: bytes | None) -> None:
+        super().profile(key, value)
+        if value is None:
+            self._counted.pop(key.decode(), None)
+
+    def customers(self) -> dict[str, Customer]:
+        """Return what is known of each customer; a null in a profile says nothing."""
+        return {
+            identity: _counted(
+                {name: value for name, value in known.profile.items() if value is not None and name not in NOT_PROFILE},
+                sorted(known.segments),
+                self._counted.get(identity, NaiveCustomer()),
+            )
+            for identity, known in self._customers.items()
+        }
+
+    def _process(self, event: Json) -> None:
+        super()._process(event)
+        identity = event["data"]["customer"]["id"]
+        self._counted[identity] = take(self._counted.get(identity, NaiveCustomer()), event)
+
+
+def written_customer(value: bytes) -> Customer:
+    """Read what is known of a customer from its record in `customer-state`."""
+    state = orjson.loads(value)
+    remembered, count, amount = state.get("orders", ({}, 0, 0))
+    return Customer(
+        state["profile"],
+        state.get("memberships", []),
+        [(order_id, amount, counted_at) for order_id, (amount, _, counted_at) in remembered.items()],
+        (count, amount),
+        {name: (count, last) for name, (count, last) in state.get("events", {}).items()},
+        state.get("points", {}),
+        state.get("tiers", {}),
+    )
+
+
+def differing(one: dict[str, Customer], other: dict[str, Customer]) -> list[str]:
+    """Name the customers of whom not the same is known, a few at most: whole states would fill the screen."""
+    return sorted(identity for identity in one.keys() | other.keys() if one.get(identity) != other.get(identity))[:5]
+
+
+def _counted(profile: Json, segments: list[str], counted: NaiveCustomer) -> Customer:
+    return Customer(
+        profile,
+        segments,
+        [(order.id, order.amount, order.counted_at) for order in counted.orders],
+        (len(counted.forgotten), sum(counted.forgotten)),
+        {name: (len(times), max(times)) for name, times in counted.custom_events.items()},
+        {campaign: [value, name] for campaign, (value, name) in counted.points.items()},
+        {campaign: [value, name] for campaign, (value, name) in counted.tiers.items()},
+    )
