@@ -184,10 +184,27 @@ ALIASES = {
 # With these, the subject has to be one of the listed values, or to hold one: what an index may be built on.
 NEEDING_A_LISTED_VALUE = frozenset({"$is", "$in", "$not_differ"})
 
+# As time passes, these change their answer about one and the same subject.
+_RELATIVE = frozenset(
+    {
+        "$more_than_ago", "$less_than_ago", "$is_days_ago", "$more_than_future", "$less_than_future",
+        "$is_days_in_future", "$today", "$this_month", "$next_month",
+    }
+)  # fmt: skip
+_RELATIVE_WITH_A_NUMBER = frozenset({"$more_than", "$less_than"})
+
+
+def is_relative(name: str, value: Any) -> bool:
+    """Tell whether a condition of a filter may answer otherwise at another time, its subject being a date."""
+    name = ALIASES.get(name, name)
+    if name in _RELATIVE_WITH_A_NUMBER:
+        return not isinstance(Operand(value, UTC, "filter").number_or_instant(), datetime)
+    return name in _RELATIVE
+
 
 def build_test(name: str, value: Any, mode: Mode, zone: tzinfo = UTC) -> Test:
     """Return the test of one condition; raises `BadValue`, and `KeyError` for an operator that there is not."""
     return OPERATORS[ALIASES.get(name, name)](Operand(value, zone, mode))
 
 
-__all__ = ["ALIASES", "NEEDING_A_LISTED_VALUE", "OPERATORS", "BadValue", "build_test"]
+__all__ = ["ALIASES", "NEEDING_A_LISTED_VALUE", "OPERATORS", "BadValue", "build_test", "is_relative"]
