@@ -10,7 +10,7 @@ from typing import Any
 
 from streamproc.domain.customers import CustomerState
 from streamproc.domain.loyalty import by_id_and_name
-from streamproc.domain.orders import summary
+from streamproc.domain.orders import last_order_amount, last_order_date, summary, total_count
 from streamproc.domain.paths import compile_path
 
 ReadAttribute = Callable[[CustomerState], Any]
@@ -18,6 +18,9 @@ ReadAttribute = Callable[[CustomerState], Any]
 
 def compile_attribute(path: str) -> ReadAttribute:
     """Return the function that reads a path from a state. An existing key with dots wins, else it descends."""
+    direct = _DIRECT.get(path)
+    if direct is not None:
+        return direct
     family, _, rest = path.partition(".")
     if family == "events":
         return _compile_occurrences(rest.split("."))
@@ -53,6 +56,12 @@ def _compile_occurrences(names: list[str]) -> ReadAttribute:
     return read
 
 
+# What takes no summing up: filters on the last order are asked with every event.
+_DIRECT: dict[str, ReadAttribute] = {
+    "summary.orders.total_count": lambda state: total_count(state.orders),
+    "summary.orders.last_order_amount": lambda state: last_order_amount(state.orders),
+    "summary.orders.last_order_date": lambda state: last_order_date(state.orders),
+}
 _DOCUMENTS: dict[str, Callable[[CustomerState], dict[str, Any]]] = {
     "summary": lambda state: {"orders": summary(state.orders)},
     "loyalty_points": lambda state: {

@@ -58,15 +58,31 @@ def orders_after(orders: Orders, event: Event) -> Orders:
 
 def summary(orders: Orders) -> dict[str, Any]:
     """Return what filters read as `summary.orders`; of the last order only what is known."""
-    remembered, older_count, older_amount = orders
-    amounts = [entry[0] for entry in remembered.values()]
-    count = older_count + len(amounts)
-    total = older_amount + (fsum(amounts) if float in map(type, amounts) else sum(amounts))
+    amounts = [entry[0] for entry in orders[0].values()]
+    count = total_count(orders)
+    total = orders[2] + (fsum(amounts) if float in map(type, amounts) else sum(amounts))
     told = {"total_count": count, "total_amount": total, "average_amount": total / count if count else 0}
     if amounts:
-        amount, _, counted_at = remembered[next(reversed(remembered))]
-        told |= {"last_order_amount": amount, "last_order_date": counted_at}
+        told |= {"last_order_amount": last_order_amount(orders), "last_order_date": last_order_date(orders)}
     return told
+
+
+def total_count(orders: Orders) -> int:
+    """Return how many orders count."""
+    older_count: int = orders[1]
+    return older_count + len(orders[0])
+
+
+def last_order_amount(orders: Orders) -> Any:
+    """Return the amount of the order that most recently became counted, None where none is remembered."""
+    remembered = orders[0]
+    return remembered[next(reversed(remembered))][0] if remembered else None
+
+
+def last_order_date(orders: Orders) -> Any:
+    """Return when that order became counted, as the event wrote it."""
+    remembered = orders[0]
+    return remembered[next(reversed(remembered))][2] if remembered else None
 
 
 def _count(orders: Orders, order_id: str, order: dict[str, Any], event: Event) -> Orders:
