@@ -1,6 +1,7 @@
 """The composition root: settings in, a worker's parts put together out. The only place that knows them all."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from zoneinfo import ZoneInfo
@@ -8,16 +9,24 @@ from zoneinfo import ZoneInfo
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
 
+from streamproc.agents.codes import SOURCES as CODE_SOURCES
+from streamproc.agents.codes import add_codes_agent
 from streamproc.agents.control import SOURCES as CONTROL_SOURCES
 from streamproc.agents.control import add_control_agent
 from streamproc.agents.customers import SOURCES as CUSTOMER_SOURCES
 from streamproc.agents.customers import add_customers_agent
+from streamproc.codes.desk import Desk, NoLedger
+from streamproc.codes.ledger import Ledger
+from streamproc.codes.levels import LevelReader
+from streamproc.codes.postgres import PostgresLedger
 from streamproc.matching.definitions import Definitions
 from streamproc.operations.health import Health
 from streamproc.operations.metrics import Metrics
 from streamproc.operations.watch import Watch
+from streamproc.processing.codes import CodeProcessor
 from streamproc.processing.control import ControlProcessor
 from streamproc.processing.customers import CustomerProcessor
+from streamproc.processing.processor import Slice
 from streamproc.runtime.gate import Gate
 from streamproc.runtime.host import Host, build_faust_app
 from streamproc.runtime.kafka import Kafka
@@ -47,6 +56,8 @@ class Application:
     metrics: Metrics
     health: Health
     watch: Watch
+    ledger: Ledger
+    levels: LevelReader
 
     async def preflight(self) -> None:
         """Wait for the brokers; raise `SettingsError` when the topics do not fit."""
@@ -55,8 +66,11 @@ class Application:
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Work until told to stop, and say whether everything was let go in time; raises what is fatal."""
-        readers = (self.table.run, self.gate.run, self.lag.run, self._follow_table)
-        return await self.host.run(self.faust, self.tasks, readers, stop)
+        readers = (self.table.run, self.gate.run, self.lag.run, self.levels.run, self._follow_table)
+        try:
+            return await self.host.run(self.faust, self.tasks, readers, stop)
+        finally:
+            await self.ledger.close()
 
     async def _follow_table(self) -> None:
         """Keep what metrics and health say of the definitions up to date."""
@@ -84,7 +98,13 @@ def build_application(settings: Settings) -> Application:
         linger_seconds=settings.linger_milliseconds / 1000,
         transaction_timeout_seconds=settings.transaction_timeout,
     )
-    specs = (_control_spec(), _customer_spec(settings, definitions, gate))
+    ledger = PostgresLedger(settings.postgres) if settings.postgres else NoLedger()
+    health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
+    specs = (
+        _control_spec(),
+        _customer_spec(settings, definitions, gate),
+        _code_spec(definitions, gate, Desk(ledger, watch)),
+    )
     tasks = Tasks(specs, kafka, options, watch, host.on_fatal)
     app = build_faust_app(
         group_id=settings.app_id,
@@ -95,6 +115,7 @@ def build_application(settings: Settings) -> Application:
     )
     add_control_agent(app, kafka, tasks)
     add_customers_agent(app, kafka, tasks)
+    add_codes_agent(app, kafka, tasks)
     return Application(
         settings=settings,
         kafka=kafka,
@@ -108,6 +129,8 @@ def build_application(settings: Settings) -> Application:
         metrics=metrics,
         health=health,
         watch=watch,
+        ledger=ledger,
+        levels=LevelReader(ledger, definitions.configuration, lambda: _owns_first_code_task(tasks), watch),
     )
 
 
@@ -129,6 +152,20 @@ def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate) -> 
         )
 
     return TaskSpec("customer", CUSTOMER_SOURCES, (Topic.CUSTOMER_STATE, Topic.TASK_STATE), build, gate.passed)
+
+
+def _code_spec(definitions: Definitions, gate: Gate, desk: Desk) -> TaskSpec:
+    def build(partition: int, stores: Stores) -> CodeProcessor:
+        return CodeProcessor(partition, stores[Topic.CODE_STATE], definitions)
+
+    async def prepare(processor: CodeProcessor, slices: Sequence[Slice]) -> None:
+        await desk.serve(processor, processor.ask(slices))
+
+    return TaskSpec("code", CODE_SOURCES, (Topic.CODE_STATE,), build, gate.passed, prepare)
+
+
+def _owns_first_code_task(tasks: Tasks) -> bool:
+    return any((task.spec.kind, task.partition) == ("code", 0) for task in tasks.owned)
 
 
 def _faust_credentials(settings: Settings) -> SASLCredentials | SSLCredentials | None:

@@ -35,6 +35,13 @@ class Settings(BaseSettings):
     sasl_password: str = Field("", description="its password", repr=False)
     ssl_cafile: str = Field("", description="certificates to trust; the system's when empty")
 
+    postgres: str = Field(
+        "",
+        description="where unique codes are kept, postgresql://user:password@host:port/database; without it they wait",
+        pattern=r"^(postgres(ql)?://.*)?$",
+        repr=False,
+    )
+
     time_zone: str = Field("UTC", description="the project's zone: days, midnights, days of the week")
     dead_letter_limit: float = Field(
         0.5, description="share of 1,000 inputs in a row that may become dead letters; 1 = never stop", gt=0, le=1

@@ -24,6 +24,7 @@ class Topic(StrEnum):
     CODE_REQUESTS = "code-requests"
     CUSTOMER_STATE = "customer-state"
     TASK_STATE = "task-state"
+    CODE_STATE = "code-state"
     DISTRIBUTION_HOLDS = "distribution-holds"
     PARTITION_REPORTS = "partition-reports"
     SEGMENT_CHANGES = "segment-changes"
@@ -136,9 +137,17 @@ _SPECS = (
         partitions="N",
         extra={**_WRAPPED, **_CHANGELOG, "segment.bytes": str(16 * _MEBIBYTE), "min.cleanable.dirty.ratio": "0.1"},
     ),
+    # A request that waits for a code is in here whole.
+    _table(
+        Topic.CODE_STATE,
+        "waiting/<distribution id>, its number; or returning/<request id>",
+        "code task",
+        partitions="N",
+        extra={**_WRAPPED, **_CHANGELOG, "segment.bytes": str(16 * _MEBIBYTE), "min.cleanable.dirty.ratio": "0.1"},
+    ),
     _table(Topic.DISTRIBUTION_HOLDS, "distribution id", "control task", extra=_SMALL_TABLE),
     # The broker's clock, as on the configuration topics: holds count from the end of a sync.
-    _flow(Topic.PARTITION_REPORTS, "command id", "customer task", partitions=1, extra=_BROKER_CLOCK),
+    _flow(Topic.PARTITION_REPORTS, "command id", "customer task, code task", partitions=1, extra=_BROKER_CLOCK),
     *(_flow(deliveries(channel), "customer id", "customer task, code task", extra=_WRAPPED) for channel in CHANNELS),
     _flow(Topic.SEGMENT_CHANGES, "customer id", "customer task"),
     # A decision holds the event's id, its key is the customer's: both can be as long as an event.

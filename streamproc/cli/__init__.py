@@ -10,7 +10,7 @@ from streamproc.cli.examples import examples
 COMMANDS = {
     "demo": "The whole thing on this machine, with a verdict.",
     "worker": "One worker process, until it is told to stop.",
-    "local": "The local broker: start, stop, look.",
+    "local": "The local broker and database: start, stop, look.",
     "topics": "Make and check the topics.",
     "validate": "Judge configuration files offline.",
     "simulate": "What a file of events would set off, offline.",
@@ -18,6 +18,7 @@ COMMANDS = {
     "get": "What is in force, with its version and state.",
     "delete": "Take an object out of force and wait for the verdict.",
     "status": "The distributions and their state.",
+    "codes": "Pools of unique codes: import, look.",
 }
 
 

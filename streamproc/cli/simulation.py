@@ -12,7 +12,7 @@ from dataclasses import replace
 import orjson
 
 from streamproc.codes.memory import MemoryLedger, make_without_end
-from streamproc.domain.code_requests import Fulfilled
+from streamproc.domain.code_requests import CodeRequest, Fulfilled
 from streamproc.domain.codes import CodeForm
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import parse_instant, read_json
@@ -20,7 +20,7 @@ from streamproc.domain.jobs import Message
 from streamproc.domain.judge import Verdict
 from streamproc.domain.outcomes import DeadLetterReason, IgnoredReason
 from streamproc.matching.definitions import Definitions
-from streamproc.processing.codes import CodeChunk
+from streamproc.processing.codes import CodeProcessor
 from streamproc.processing.customer_chunk import Outcome
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Record, Slice
@@ -45,6 +45,7 @@ class Simulation:
         self._stores = (StateStore(), StateStore())
         self._processor = CustomerProcessor(_PARTITION, *self._stores, definitions, dead_letter_limit=_NEVER_STOP)
         self._offsets = dict.fromkeys(Topic, 0)
+        self._codes = CodeProcessor(_PARTITION, StateStore(), definitions)
         self._ledger = MemoryLedger(make_without_end)
         #: How many events are decided at a time: a publication comes back before the next event.
         self._at_once = 1 if definitions.give_codes else None
@@ -85,12 +86,13 @@ class Simulation:
 
     def _give_code(self, message: Message, now: int) -> Fulfilled:
         key, value, headers = message
-        chunk = CodeChunk([Slice(Topic.CODE_REQUESTS, _PARTITION, [Record(0, now, key, value, headers)])])
-        fulfilled: list[Fulfilled] = []
+        slices = [Slice(Topic.CODE_REQUESTS, _PARTITION, [Record(0, now, key, value, headers)])]
         # Campaigns that have only what was imported have no end here either.
-        wanted = [replace(one.wanted, made=CodeForm.of(one.campaign)) for one in chunk.requests]
-        given = self._ledger.allocate_now(wanted)
-        chunk.output(given, _PARTITION, now, fulfilled)
+        form = CodeForm.of(CodeRequest.read(value).campaign)
+        wanted = [replace(one, made=form) for one in self._codes.ask(slices).wanted]
+        self._codes.answer(self._ledger.allocate_now(wanted))
+        fulfilled: list[Fulfilled] = []
+        self._codes.process(slices, now, fulfilled)
         return fulfilled[0]
 
     def _process(self, topic: Topic, keyed: Sequence[tuple[bytes | None, bytes]], now: int) -> list[Outcome]:

@@ -87,6 +87,12 @@ MEANINGS: dict[str, Meaning] = {
         is_internal=True,
         payload=_CODE_REQUEST,
     ),
+    Topic.CODE_STATE: Meaning(
+        "Changelog of each code task: requests that wait for a code, as they came, and those given up; null: gone.",
+        is_internal=True,
+        payload={"type": "object"},
+        is_nullable=True,
+    ),
     Topic.PUBLICATIONS: Meaning("Codes that have been given to customers."),
     Topic.DECISIONS: Meaning("What matched and was not sent, with the reason."),
     Topic.DEAD_LETTERS: Meaning("Inputs that could not be processed: key, value and headers as they came, and why."),

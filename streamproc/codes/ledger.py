@@ -40,3 +40,6 @@ class Ledger(Protocol):
 
     async def free(self, campaigns: Sequence[str], limit: int) -> Mapping[str, int]:
         """Count the free codes of these campaigns, each up to a limit; a campaign without a pool has none."""
+
+    async def close(self) -> None:
+        """Let go of what it holds, without waiting for what is under way."""

@@ -72,6 +72,9 @@ class MemoryLedger:
         """See `Ledger`."""
         return {campaign: min(len(self._free.get(campaign, ())), limit) for campaign in campaigns}
 
+    async def close(self) -> None:
+        """See `Ledger`."""
+
     def _pool(self, campaign_id: str) -> tuple[set[str], dict[str, None]]:
         return self._codes.setdefault(campaign_id, set()), self._free.setdefault(campaign_id, {})
 

@@ -3,6 +3,7 @@
 Connections are made when they are first needed, so that a database that is away holds up nobody but who wants codes.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from streamproc.errors import LedgerUnavailable
 
 _PREFIX = "pub_"
 _CONNECT_SECONDS = 5.0
-_ANSWER_SECONDS = 60.0
+_ANSWER_SECONDS = 30.0
 _LONG_SECONDS = 3600.0  # for what looks at whole pools
 
 _Connection = Any  # the driver has two kinds, a plain one and one lent by a pool
@@ -35,6 +36,7 @@ class PostgresLedger:
         self._address = address
         self._connections = connections
         self._opened: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
         self._pools: dict[str, int] = {}  # a campaign's id: its pool
 
     async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
@@ -86,9 +88,9 @@ class PostgresLedger:
     async def _transaction(self) -> AsyncIterator[_Connection]:
         """Lend a connection with a transaction around the block; turn whatever the driver raises into one error."""
         try:
-            if self._opened is None:
-                self._opened = await self._open()
-            async with self._opened.acquire(timeout=_CONNECT_SECONDS) as connection, connection.transaction():
+            async with self._opening:
+                pool = self._opened = self._opened or await self._open()
+            async with pool.acquire(timeout=_CONNECT_SECONDS) as connection, connection.transaction():
                 yield connection
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             self._pools = {}

@@ -119,9 +119,13 @@ class CodeRequest:
         return str(self.publication["customer"]["id"])
 
     @property
-    def wanted(self) -> Wanted:
-        """What is asked of the ledger."""
-        campaign = self.campaign
+    def distribution_id(self) -> str:
+        """Which distribution asks."""
+        return str(self.publication["distribution"]["id"])
+
+    def wanted(self, campaign: Json | None = None) -> Wanted:
+        """Return what is asked of the ledger; of the campaign as it is by now, where that is given."""
+        campaign = campaign or self.campaign
         made = CodeForm.of(campaign) if campaign["type"] == "auto_update" else None
         return Wanted(self.id, campaign["id"], self.customer_id, campaign.get("join_once") is True, made)
 

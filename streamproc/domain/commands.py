@@ -15,6 +15,8 @@ from typing import Any, Literal
 import orjson
 
 CommandKind = Literal["sync", "drop", "send", "stop", "resume", "end", "backfill"]
+#: What is reported: an answer to a command, or that a distribution has asked for codes in vain.
+ReportKind = CommandKind | Literal["out_of_codes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Report:
     """
 
     command_id: str
-    kind: CommandKind
+    kind: ReportKind
     partition: int
     scanned: int = 0
     matched: int = 0
@@ -53,6 +55,11 @@ def decode_report(value: bytes) -> Report:
     """Read a report back; fields that this release does not know are passed over."""
     record = orjson.loads(value)
     return Report(**{name: record[name] for name in Report.__dataclass_fields__ if name in record})
+
+
+def out_of_codes_report(distribution_id: str, version: int, partition: int) -> Report:
+    """Tell that this version of a distribution needs a code and there is none; nobody has commanded that."""
+    return Report(f"out_of_codes:{distribution_id}:{version}", "out_of_codes", partition, done=True)
 
 
 def sync_command(segment_id: str, version: int, definition: bytes) -> Command:

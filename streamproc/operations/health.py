@@ -9,7 +9,7 @@ STUCK_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Health:
-    """What is known, and the two answers. Times are the host's monotonic seconds.
+    """What is known, and the two answers. Times are the host's monotonic seconds. Topics are physical names.
 
     A crashed agent or task is no answer here: it ends the process at once.
     """
@@ -20,12 +20,15 @@ class Health:
     tasks_by_state: dict[tuple[str, int], str] = field(default_factory=dict)
     lags: dict[tuple[str, int], int] = field(default_factory=dict)
     brokers_answer: bool = True
+    #: While the database of codes does not answer, being behind with requests for codes is no reason for a restart.
+    ledger_answers: bool = True
+    code_requests: str = ""
     progress_at: float = 0.0
 
     def healthy(self, now: float) -> Mapping[str, str]:
         """Return what is wrong, by check; empty when nothing is. Answering at all shows that the event loop turns."""
         problems = {}
-        behind = sum(self.lags.values())
+        behind = sum(lag for (topic, _), lag in self.lags.items() if self.ledger_answers or topic != self.code_requests)
         silent = now - max(self.progress_at, self.started_at)
         running = bool(self.tasks_by_state) and not self._unready()
         if behind and running and self.brokers_answer and silent > STUCK_SECONDS:

@@ -26,6 +26,25 @@ class Metrics:
         self.jobs = Counter("streamproc_jobs", "delivery jobs written, by channel", ["channel"], registry=registry)
         self.code_requests = Counter("streamproc_code_requests", "requests for a code written", registry=registry)
         self.publications = Counter("streamproc_publications", "codes given to customers", registry=registry)
+        self.code_requests_canceled = Counter(
+            "streamproc_code_requests_canceled", "requests that waited for a code and were given up", registry=registry
+        )
+        self.out_of_codes = Counter(
+            "streamproc_out_of_codes", "times that a distribution has found no code and now waits", registry=registry
+        )
+        self.codes_free = Gauge(
+            "streamproc_codes_free", "codes left, counted up to 10,000, by campaign; told by the owner of code task 0",
+            ["campaign"], registry=registry,
+        )  # fmt: skip
+        self.allocation_seconds = Histogram(
+            "streamproc_allocation_seconds", "the ledger's answer to the requests of one chunk",
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.ledger_answers = Gauge(
+            "streamproc_ledger_answers", "1 while the database of codes answers those who need it, else 0",
+            registry=registry,
+        )  # fmt: skip
+        self.ledger_answers.set(1)
         self.decisions = Counter(
             "streamproc_decisions", "matched but not sent, by reason", ["reason"], registry=registry
         )
@@ -89,6 +108,8 @@ class Metrics:
             "ignored": self.ignored,
             "jobs": self.jobs,
             "code_requests": self.code_requests,
+            "code_requests_canceled": self.code_requests_canceled,
+            "out_of_codes": self.out_of_codes,
             "publications": self.publications,
             "decisions": self.decisions,
             "dead_letters": self.dead_letters,

@@ -96,3 +96,18 @@ class Watch:
     def gate_timed_out(self, seconds: float) -> None:  # noqa: ARG002
         """Count a start with what is in force."""
         self._metrics.gate_timeouts.inc()
+
+    def ledger_answers(self, *, answers: bool) -> None:
+        """Remember whether the database of codes answers."""
+        self._metrics.ledger_answers.set(answers)
+        self._health.ledger_answers = answers
+
+    def codes_allocated(self, number: int, seconds: float) -> None:  # noqa: ARG002  (requests are counted elsewhere)
+        """Note how long the ledger took."""
+        self._metrics.allocation_seconds.observe(seconds)
+
+    def codes_free(self, free: Mapping[str, int]) -> None:
+        """Show how many codes are left, and forget campaigns that are gone."""
+        self._metrics.codes_free.clear()
+        for campaign, number in free.items():
+            self._metrics.codes_free.labels(campaign).set(number)

@@ -1,53 +1,188 @@
-"""One chunk of a code task: requests in, jobs and publications out, once the host has allocated the codes."""
+"""The processor of a code task: requests in, jobs and publications out, with codes that its host gets from the ledger.
+
+Before each chunk or step the host calls `ask`, gets from the ledger what that says, and hands it to `answer`. A request
+that finds no code waits behind those of its distribution that wait already, and the control task is told. It goes on
+when another version of the distribution is live; when there is none any more, it is given up, and so is its code.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from streamproc.domain.code_requests import CodeRequest, Fulfilled, fulfil
-from streamproc.domain.codes import Allocation
+from streamproc.domain.codes import Allocation, Wanted
+from streamproc.domain.commands import out_of_codes_report
+from streamproc.domain.configuration import InForce
 from streamproc.domain.events import format_instant
 from streamproc.domain.outcomes import Parked
+from streamproc.errors import FatalError
+from streamproc.matching.definitions import Definitions
 from streamproc.processing.dead_letters import dead_letter, describe
-from streamproc.processing.processor import Output, Slice, SourceRecord
+from streamproc.processing.processor import Output, Record, Slice, SourceRecord, Store
+from streamproc.processing.waiting_requests import ReturningCodes, WaitingRequests
 from streamproc.topics import Topic, deliveries
 
+#: Requests that go on, or are given up, in one step.
+STEP_REQUESTS = 500
+# What waits for a change of the definitions: the host looks again from time to time.
+_SOME_DAY = 2**62
+_AT_ONCE = 0
 
-class CodeChunk:
-    """The requests of one chunk, in their order; the host allocates for `requests` and then asks for the output."""
 
-    def __init__(self, slices: Sequence[Slice]) -> None:
-        self.requests: list[CodeRequest] = []
-        self._parked: list[tuple[Parked, Slice, SourceRecord]] = []
-        for piece in slices:
-            for record in piece.records:
-                try:
-                    self.requests.append(CodeRequest.read(record.value or b""))
-                except Exception as error:  # noqa: BLE001  (a defect of the writer must not stop the others' codes)
-                    self._parked.append((Parked("unexpected_error", describe(error)), piece, record))
+@dataclass(slots=True)
+class Asked:
+    """What the ledger has to do before the next chunk or step is decided."""
 
-    def output(
-        self,
-        allocations: Mapping[str, Allocation],
-        partition: int,
-        now: int,
-        outcomes: list[Fulfilled] | None = None,
-    ) -> Output:
-        """Put together what follows from the chunk; `allocations` are by request.
+    wanted: list[Wanted] = field(default_factory=list)
+    #: Publications that will never be.
+    returned: list[str] = field(default_factory=list)
 
-        `outcomes`, where given, gets one entry for each request, in their order.
-        """
+
+@dataclass(slots=True)
+class _Item:
+    """One request in hand; `waited` is its number among those that wait, None for one that has just come."""
+
+    record: SourceRecord
+    request: CodeRequest
+    waited: int | None = None
+
+
+class CodeProcessor:
+    """Decides for the requests of one partition. Holds what its store holds."""
+
+    def __init__(self, partition: int, state: Store, definitions: Definitions) -> None:
+        self._partition = partition
+        self._configuration = definitions.configuration
+        self._waiting = WaitingRequests(state)
+        self._returning = ReturningCodes(state)
+        #: By distribution the version at which the control task was told that there are no codes.
+        self._told: dict[str, int] = {}
+        self._items: list[_Item] = []
+        self._parked: list[tuple[Parked, SourceRecord]] = []
+        self._asked = Asked()
+        self._asked_ids: set[str] = set()
+        self._allocations: Mapping[str, Allocation] = {}
+
+    @property
+    def wake_at(self) -> int | None:
+        """See `Processor`."""
+        if len(self._returning) or any(map(self._can_step, self._waiting.distributions)):
+            return _AT_ONCE
+        return _SOME_DAY if len(self._waiting) else None
+
+    def ask(self, slices: Sequence[Slice]) -> Asked:
+        """Begin a chunk, or without slices a step, and say what it needs of the ledger."""
+        self._items, self._parked, self._asked = [], [], Asked()
+        self._allocations = {}
+        if slices:
+            self._take([record for piece in slices for record in piece.records])
+        else:
+            self._begin_step()
+        self._asked_ids = {wanted.id for wanted in self._asked.wanted}
+        return self._asked
+
+    def answer(self, allocations: Mapping[str, Allocation]) -> None:
+        """Take what the ledger has given, by request; `returned` has gone back."""
+        self._allocations = allocations
+
+    def process(self, slices: Sequence[Slice], now: int, outcomes: list[Fulfilled] | None = None) -> Output:  # noqa: ARG002
+        """Decide for what was asked; `outcomes`, where given, gets one entry for each request that has its code."""
         output = Output()
-        for request in self.requests:
-            fulfilled = fulfil(request, allocations[request.id])
-            for channel, job in fulfilled.jobs:
-                output.lane(deliveries(channel), partition).append(job)
-                output.counts["jobs", channel] += 1
-            if fulfilled.publication is not None:
-                output.lane(Topic.PUBLICATIONS, partition).append(fulfilled.publication)
-                output.counts[("publications",)] += 1
-            if outcomes is not None:
-                outcomes.append(fulfilled)
-        for parked, piece, record in self._parked:
-            letter = dead_letter(parked, piece.topic, piece.partition, record, format_instant(now))
-            output.lane(Topic.DEAD_LETTERS, partition).append(letter)
+        for request_id in self._asked.returned:
+            self._returning.remove(request_id)
+        for item in self._items:
+            self._settle(item, output, outcomes)
+        for parked, record in self._parked:
+            letter = dead_letter(parked, Topic.CODE_REQUESTS, self._partition, record, format_instant(now))
+            output.lane(Topic.DEAD_LETTERS, self._partition).append(letter)
             output.counts["dead_letters", parked.reason] += 1
         return output
+
+    def _take(self, records: Sequence[SourceRecord]) -> None:
+        for record in records:
+            try:
+                request = CodeRequest.read(record.value or b"")
+                wanted = request.wanted()
+            except Exception as error:  # noqa: BLE001  (a defect of the writer must not stop the others' codes)
+                self._parked.append((Parked("unexpected_error", describe(error)), record))
+                continue
+            self._items.append(_Item(record, request))
+            # Whoever waits comes first, also when there are codes again.
+            if request.distribution_id not in self._waiting:
+                self._asked.wanted.append(wanted)
+
+    def _begin_step(self) -> None:
+        self._asked.returned = self._returning.first(STEP_REQUESTS)
+        for distribution_id in filter(self._can_step, self._waiting.distributions):
+            for number, value in self._waiting.first(distribution_id, STEP_REQUESTS - len(self._items)):
+                request = CodeRequest.read(value)
+                record = Record(number, 0, request.customer_id.encode(), value)
+                self._items.append(_Item(record, request, number))
+                if self._in_force(distribution_id) is not None:
+                    # The campaign may have been changed for their sake.
+                    campaign = self._configuration.get("campaigns", request.campaign["id"])
+                    self._asked.wanted.append(request.wanted(None if campaign is None else campaign.record))
+
+    def _settle(self, item: _Item, output: Output, outcomes: list[Fulfilled] | None) -> None:
+        request = item.request
+        allocation = self._allocations.get(request.id)
+        if item.waited is not None and self._in_force(request.distribution_id) is None:
+            self._give_up(item)
+            output.counts[("code_requests_canceled",)] += 1
+        elif allocation is None:
+            self._let_wait(item, output)
+        else:
+            self._fulfil(item, allocation, output, outcomes)
+
+    def _fulfil(self, item: _Item, allocation: Allocation, output: Output, outcomes: list[Fulfilled] | None) -> None:
+        try:
+            fulfilled = fulfil(item.request, allocation)
+        except (FatalError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001  (as above)
+            self._parked.append((Parked("unexpected_error", describe(error)), item.record))
+            self._give_up(item)
+            return
+        self._leave(item)
+        for channel, job in fulfilled.jobs:
+            output.lane(deliveries(channel), self._partition).append(job)
+            output.counts["jobs", channel] += 1
+        if fulfilled.publication is not None:
+            output.lane(Topic.PUBLICATIONS, self._partition).append(fulfilled.publication)
+            output.counts[("publications",)] += 1
+        if outcomes is not None:
+            outcomes.append(fulfilled)
+
+    def _let_wait(self, item: _Item, output: Output) -> None:
+        distribution_id = item.request.distribution_id
+        if item.waited is None:
+            self._waiting.add(distribution_id, item.record.offset, item.record.value or b"")
+        in_force = self._in_force(distribution_id)
+        if in_force is None or item.request.id not in self._asked_ids:
+            return
+        if self._told.get(distribution_id) != in_force.version:
+            self._told[distribution_id] = in_force.version
+            report = out_of_codes_report(distribution_id, in_force.version, self._partition)
+            output.lane(Topic.PARTITION_REPORTS, 0).append((report.command_id.encode(), report.encode(), []))
+            output.counts[("out_of_codes",)] += 1
+
+    def _give_up(self, item: _Item) -> None:
+        self._leave(item)
+        self._returning.add(item.request.id)
+
+    def _leave(self, item: _Item) -> None:
+        if item.waited is not None:
+            self._waiting.remove(item.request.distribution_id, item.waited)
+
+    def _can_step(self, distribution_id: str) -> bool:
+        """Tell whether those that wait can go on, or have to be given up."""
+        in_force = self._in_force(distribution_id)
+        if in_force is None:
+            return True
+        return (
+            in_force.record["status"] == "live"
+            and in_force.version != self._told.get(distribution_id)
+            and not self._configuration.blocked(distribution_id)
+        )
+
+    def _in_force(self, distribution_id: str) -> InForce | None:
+        return self._configuration.get("distributions", distribution_id)

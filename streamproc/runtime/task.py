@@ -1,11 +1,11 @@
 """One task: a kind and a partition, its producer, its stores, its processor and the slices that wait for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -49,6 +49,9 @@ class TaskSpec:
     build: Callable[[int, Stores], Processor]
     #: Awaited before the first chunk, by tasks that need tables read to their end.
     gate: Callable[[], Awaitable[None]] | None = None
+    #: Awaited before each chunk or step is decided: gets the processor what it needs from elsewhere. It may take any
+    #: time and fail in no way; a rebalance does not wait for it.
+    prepare: Callable[[Any, Sequence[Slice]], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,8 @@ class Task:
         self._assignments = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        #: Set while the task is suspended: what only prepares is not waited for.
+        self._leaving = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -174,6 +179,7 @@ class Task:
     async def suspend(self) -> None:
         """Finish the chunk in hand, drop what waits, and wait to be resumed or closed."""
         self._assigned.clear()
+        self._leaving.set()
         if self.state is TaskState.RUNNING:
             self._become(TaskState.SUSPENDED)
         self._waiting.drop()
@@ -191,6 +197,7 @@ class Task:
         if self.state is TaskState.RUNNING:
             self._become(TaskState.SUSPENDED)
             self._waiting.drop()
+        self._leaving.clear()
         self._assigned.set()
 
     async def close(self) -> None:
@@ -287,6 +294,8 @@ class Task:
         backoff = BACKOFF_SECONDS
         started = perf_counter()
         while True:
+            if not await self._prepare(slices):
+                return
             try:
                 now = now_milliseconds()
                 assert self._processor is not None
@@ -310,6 +319,22 @@ class Task:
             self.spec.kind, self.partition, records=chunk.records, counts=output.counts,
             delay_seconds=(now - slices[0].records[0].timestamp) / 1000 + (ended - decided), **seconds,
         )  # fmt: skip
+
+    async def _prepare(self, slices: Sequence[Slice]) -> bool:
+        """Get the processor what it needs; False when the task is suspended first. Its chunk is then fetched again."""
+        if self.spec.prepare is None:
+            return True
+        preparing = asyncio.ensure_future(self.spec.prepare(self._processor, slices))
+        leaving = asyncio.ensure_future(self._leaving.wait())
+        try:
+            await asyncio.wait({preparing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not preparing.done():
+                return False
+            preparing.result()
+            return True
+        finally:
+            leaving.cancel()
+            preparing.cancel()
 
     async def _commit(self, output: Output, chunk: Chunk, now: int) -> None:
         await self._producer.begin()

@@ -78,6 +78,7 @@ def test_the_directions_are_those_of_streamproc() -> None:
     received = {name.removeprefix("receive.") for name in DOCUMENT["operations"] if name.startswith("receive.")}
     configuration = {"distributions", "validation-rules", "segments", "campaigns"}
     own = {"definitions", "customer-state", "task-state", "partition-commands", "partition-reports", "code-requests"}
+    own |= {"code-state"}
     assert received == {"customer-events", "customers"} | configuration | own
     sent = {name.removeprefix("send.") for name in DOCUMENT["operations"] if name.startswith("send.")}
     outputs = {"decisions", "dead-letters", "config-verdicts", "distribution-status", "publications"}

@@ -60,7 +60,7 @@ def with_codes(outcomes: list[Outcome]) -> list[Outcome]:
         if channel != "code-requests":
             return [(channel, message)]
         request = CodeRequest.read(message[1])
-        return fulfil(request, ledger.allocate_now([request.wanted])[request.id]).jobs
+        return fulfil(request, ledger.allocate_now([request.wanted()])[request.id]).jobs
 
     return [replace(one, jobs=[job for sent in one.jobs for job in jobs(*sent)]) for one in outcomes]
 

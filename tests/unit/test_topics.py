@@ -31,6 +31,7 @@ def test_tables_are_compacted_and_flows_go_after_their_time() -> None:
         "definitions",
         "customer-state",
         "task-state",
+        "code-state",
         "distribution-holds",
         "config-verdicts",
         "distribution-status",

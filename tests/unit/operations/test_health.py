@@ -56,3 +56,13 @@ def test_restoring_for_long_is_no_lack_of_progress() -> None:
     health.tasks_by_state["customer", 0] = "restoring"
     health.lags = {("events", 0): 5}
     assert health.healthy(1e6) == {}
+
+
+def test_requests_for_codes_that_wait_for_their_database_are_no_reason_for_a_restart() -> None:
+    health = ready_worker()
+    health.code_requests, health.lags = "x.code-requests", {("x.code-requests", 0): 5}
+    assert health.healthy(1000.0) != {}
+    health.ledger_answers = False
+    assert health.healthy(1000.0) == {}
+    health.lags[("x.customer-events", 0)] = 1
+    assert "1 records behind" in health.healthy(1000.0)["progress"]

@@ -1,17 +1,17 @@
 """The way of a code: event, request, jobs and publication, and what the publication starts."""
 
+from datetime import UTC
 from typing import Any
 
 import orjson
 import pytest
 
-from streamproc.domain.codes import Allocation
 from streamproc.domain.jobs import job_id, publication_id
-from streamproc.processing.codes import CodeChunk
-from streamproc.processing.processor import Output, Record, Slice
-from tests.support.codes import codes
+from streamproc.matching.definitions import Definitions
+from streamproc.processing.processor import Output
+from tests.support.codes import CodeTask, codes
 from tests.support.configuration import campaign, distribution
-from tests.unit.processing.test_customers import NOW, PARTITION, Json, Task, event
+from tests.unit.processing.test_customers import PARTITION, Json, Task, event
 
 OWN_ID = publication_id("evt_1", "cus_1", "distr_codes", "camp_1")
 PUBLISHED = {"event": "customer.publication.succeeded", "campaign_id": "camp_1"}
@@ -24,12 +24,12 @@ ON_PUBLICATION = distribution(
 )
 
 
-def give(output: Output, code: str = "CODE-1", publication: str | None = None) -> Output:
-    """Let the code task do its part of what a customer task has put out."""
-    records = [Record(0, NOW, *record) for record in output.records["code-requests", PARTITION]]
-    chunk = CodeChunk([Slice("code-requests", PARTITION, records)])
-    given = {request.id: Allocation(publication or request.id, code) for request in chunk.requests}
-    return chunk.output(given, PARTITION, NOW)
+def give(output: Output, code: str = "CODE-1") -> Output:
+    """Let the code task do its part of what a customer task has put out; there is one code for each request."""
+    requests = output.records["code-requests", PARTITION]
+    task = CodeTask(Definitions(UTC), PARTITION)
+    task.import_codes(code, *(f"more-{number}" for number in range(len(requests) - 1)))
+    return task.take(requests)
 
 
 def lane(output: Output, topic: str) -> list[Any]:
@@ -121,13 +121,13 @@ def test_a_codes_distribution_without_its_campaign_is_blocked() -> None:
 
 @pytest.mark.parametrize("value", [b"{", b"{}", b"[]", None])
 def test_a_record_that_nobody_here_has_written_is_parked(value: Any) -> None:
-    chunk = CodeChunk([Slice("code-requests", PARTITION, [Record(7, NOW, b"cus_1", value)])])
-    output = chunk.output({}, PARTITION, NOW)
+    task = CodeTask(Definitions(UTC), PARTITION)
+    output = task.take([(b"cus_1", value, [])])
     ((_, parked, headers),) = output.records["dead-letters", PARTITION]
-    assert (parked, dict(headers)["reason"], dict(headers)["source-offset"]) == (value, b"unexpected_error", b"7")
-    task = Task()
-    task.take(value, topic="publications")
-    assert task.told == [("dead_letter", "unexpected_error")]
+    assert (parked, dict(headers)["reason"], dict(headers)["source-offset"]) == (value, b"unexpected_error", b"0")
+    customers = Task()
+    customers.take(value, topic="publications")
+    assert customers.told == [("dead_letter", "unexpected_error")]
 
 
 def test_jobs_with_codes_of_one_chunk_go_to_their_channels_in_order() -> None:

@@ -1,0 +1,240 @@
+"""`streamproc codes`: pools of unique codes, filled and looked at."""
+
+import asyncio
+import os
+import re
+import string
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from functools import wraps
+from io import BufferedReader
+from time import monotonic
+from typing import Any, TypeVar
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streamproc.cli.connection import kafka_of, reach
+from streamproc.cli.examples import examples
+from streamproc.cli.in_force import read_in_force
+from streamproc.cli.json_lines import read_lines
+from streamproc.codes.ledger import Ledger, Pool
+from streamproc.codes.postgres import PostgresLedger
+from streamproc.domain.codes import CODE_LENGTH
+from streamproc.domain.form import CODE_TEXT
+from streamproc.errors import LedgerUnavailable, SettingsError
+from streamproc.settings import ENVIRONMENT_PREFIX, load_settings
+from streamproc.topics import Topic
+
+_VARIABLE = ENVIRONMENT_PREFIX + "POSTGRES"
+_CODE = re.compile(CODE_TEXT)
+_MARK = "\ufeff"  # with which some programs begin a file
+_AT_ONCE = 50_000  # codes in one transaction
+_SHOWN = 10  # lines that are named of each sort
+_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
+_PROGRESS_SECONDS = 0.5
+
+_Answer = TypeVar("_Answer")
+
+
+def _database_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--postgres`, and call it with the address that it or the variable names."""
+
+    @click.option("--postgres", metavar="ADDRESS", help=f"postgresql://user:password@host/database; else {_VARIABLE}.")
+    @wraps(command)
+    def connected(*, postgres: str | None, **rest: Any) -> None:
+        address = postgres or os.environ.get(_VARIABLE)
+        if not address:
+            click.echo(f"Error: no database; give --postgres or set {_VARIABLE}", err=True)
+            sys.exit(2)
+        command(address=address, **rest)
+
+    return connected
+
+
+@click.group(
+    epilog=examples("streamproc codes import camp_spring codes.txt", "streamproc codes status"),
+)
+def codes() -> None:
+    """Fill the pools of unique codes, and look at them.
+
+    A campaign's codes are kept in PostgreSQL, each with the publication that it was given in.
+    """
+
+
+@codes.command(
+    name="import",
+    epilog=examples(
+        "streamproc codes import camp_spring codes.txt",
+        "zcat codes.gz | streamproc codes import camp_spring - --unchecked",
+    ),
+)
+@click.argument("campaign")
+@click.argument("file", type=click.File("rb"))
+@click.option("--unchecked", is_flag=True, help="Do not look whether the campaign is in force.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_database_option
+@click.option("--kafka", "brokers", help="Brokers, host:port[,host:port...]; else STREAMPROC_KAFKA.")
+@click.option("--prefix", help="In front of every topic; else STREAMPROC_PREFIX, else streamproc.")
+def import_(
+    *,
+    address: str,
+    campaign: str,
+    file: BufferedReader,
+    unchecked: bool,
+    as_json: bool,
+    brokers: str | None,
+    prefix: str | None,
+) -> None:
+    """Put the codes of a FILE, one a line, into the pool of a CAMPAIGN; - is standard input.
+
+    Blanks around a code and empty lines are passed over. Codes that the pool has or had already are told and change
+    nothing, so an import that was broken off is simply made again. Lines that are no codes are told and left out.
+
+    Exit status: 0; 1 when a line is no code or the campaign is not in force; 2 when the database or the brokers are
+    not there.
+    """
+    if not unchecked and not _is_in_force(campaign, brokers, prefix):
+        click.echo(f"Error: no campaigns/{campaign} in force; push it first, or give --unchecked", err=True)
+        sys.exit(1)
+    report = _reach(address, lambda ledger: _import(ledger, campaign, file))
+    if as_json:
+        click.echo(orjson.dumps({"campaign": campaign, **report.as_json()}))
+    else:
+        click.echo(f"{campaign}: {report.new:,} new, {report.duplicates:,} already there, {report.wrong:,} no codes")
+    sys.exit(1 if report.wrong else 0)
+
+
+@codes.command(epilog=examples("streamproc codes status", "streamproc codes status camp_spring --json"))
+@click.argument("campaign", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One object a line, as JSON.")
+@_database_option
+def status(*, address: str, campaign: str | None, as_json: bool) -> None:
+    """Show how many codes each pool has left, and how many were given; or only that of one CAMPAIGN.
+
+    Exit status: 0; 1 when there is no pool of this campaign; 2 when the database is not there.
+    """
+    pools = _reach(address, lambda ledger: ledger.pools())
+    shown = [pool for pool in pools if campaign in {None, pool.campaign_id}]
+    if as_json:
+        for pool in shown:
+            click.echo(orjson.dumps({"campaign": pool.campaign_id, "free": pool.free, "given": pool.given}))
+    elif shown:
+        Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(_table(shown))
+    if campaign is not None and not shown:
+        click.echo(f"Error: no codes of {campaign}; import some with `streamproc codes import`", err=True)
+        sys.exit(1)
+
+
+def _is_in_force(campaign: str, brokers: str | None, prefix: str | None) -> bool:
+    try:
+        kafka = kafka_of(load_settings({"kafka": brokers, "prefix": prefix}))
+    except SettingsError as error:
+        click.echo(f"Error: {error}; or give --unchecked", err=True)
+        sys.exit(2)
+    return campaign in reach(kafka, read_in_force(kafka, Topic.CAMPAIGNS)).definitions
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What has become of the lines of a file. Of each sort the first few lines are named on standard error."""
+
+    new: int = 0
+    duplicates: int = 0
+    wrong: int = 0
+    _named: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, int]:
+        """Return the counts."""
+        return {"new": self.new, "duplicates": self.duplicates, "wrong": self.wrong}
+
+    def name(self, line: int, what: str) -> None:
+        """Say what is the matter with a line, unless enough of the sort have been named."""
+        named = self._named[what] = self._named.get(what, 0) + 1
+        if named <= _SHOWN:
+            click.echo(f"line {line}: {what}", err=True)
+        elif named == _SHOWN + 1:
+            click.echo(f"more lines: {what}", err=True)
+
+
+async def _import(ledger: Ledger, campaign: str, file: BufferedReader) -> ImportReport:
+    report = ImportReport()
+    begun = shown = monotonic()
+    is_seen = sys.stderr.isatty()
+    for several in _batches(_read(file, report)):
+        places = await ledger.add(campaign, [code for _, code in several])
+        for place in places:
+            report.name(several[place][0], "already there")
+        report.duplicates += len(places)
+        report.new += len(several) - len(places)
+        now = monotonic()
+        if is_seen and now - shown > _PROGRESS_SECONDS:
+            shown = now
+            done = report.new + report.duplicates
+            click.echo(f"\r{done:,} codes, {done / (now - begun):,.0f}/s ", err=True, nl=False)
+    if shown != begun:
+        click.echo(err=True)
+    return report
+
+
+def _read(file: BufferedReader, report: ImportReport) -> Iterator[tuple[int, str]]:
+    """Yield the codes with the numbers of their lines."""
+    number = 0
+    for lines in read_lines(file):
+        for line in lines:
+            number += 1
+            if not line.strip():
+                continue
+            code = _as_code(line)
+            if code is None:
+                report.wrong += 1
+                report.name(number, f"no code: 1 to {CODE_LENGTH} characters, no quotes, backslashes or controls")
+            else:
+                yield number, code
+
+
+def _as_code(line: bytes) -> str | None:
+    try:
+        code = line.decode().strip(_MARK + string.whitespace)
+    except UnicodeDecodeError:
+        return None
+    return code if len(code) <= CODE_LENGTH and _CODE.match(code) else None
+
+
+def _batches(found: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    batch: list[tuple[int, str]] = []
+    for one in found:
+        batch.append(one)
+        if len(batch) == _AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _reach(address: str, work: Callable[[Ledger], Coroutine[Any, Any, _Answer]]) -> _Answer:
+    """Do what needs the database; when it is not there, say so and exit 2."""
+
+    async def done() -> _Answer:
+        ledger = PostgresLedger(address)
+        try:
+            return await work(ledger)
+        finally:
+            await ledger.close()
+
+    try:
+        return asyncio.run(done())
+    except LedgerUnavailable as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+def _table(pools: list[Pool]) -> Table:
+    table = Table("campaign", "free", "given", box=None, pad_edge=False)
+    for pool in pools:
+        table.add_row(Text(pool.campaign_id), f"{pool.free:,}", f"{pool.given:,}")
+    return table

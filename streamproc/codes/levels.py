@@ -1,0 +1,48 @@
+"""How many codes are left, looked up now and then by one worker, for whoever has to import more in time."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from streamproc.codes.ledger import Ledger
+from streamproc.domain.configuration import Configuration
+from streamproc.errors import LedgerUnavailable
+
+#: Up to where codes are counted: beyond it nobody has to hurry.
+PLENTY = 10_000
+_EVERY_SECONDS = 15.0
+
+
+class LevelListener(Protocol):
+    """What is told to whoever watches."""
+
+    def codes_free(self, free: Mapping[str, int]) -> None:
+        """The codes left of each campaign in force; none when it is another worker's turn."""
+
+
+class LevelReader:
+    """Counts what is left of the campaigns in force while `is_my_turn` says so."""
+
+    def __init__(
+        self, ledger: Ledger, configuration: Configuration, is_my_turn: Callable[[], bool], listener: LevelListener
+    ) -> None:
+        self._ledger = ledger
+        self._configuration = configuration
+        self._is_my_turn = is_my_turn
+        self._listener = listener
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        while True:
+            await self.count()
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async def count(self) -> None:
+        """Count once; a database that does not answer is somebody else's to tell."""
+        free: Mapping[str, int] = {}
+        if self._is_my_turn() and (campaigns := list(self._configuration.objects("campaigns"))):
+            try:
+                free = await self._ledger.free(campaigns, PLENTY)
+            except LedgerUnavailable:
+                return
+        self._listener.codes_free(free)

@@ -1,0 +1,100 @@
+"""Requests for which there was no code, in the store `code-state`: they wait in their order, by distribution.
+
+Beside them stand the codes that have to go back: those of requests that will never be. Both are written with the chunk
+that finds them, so a crash forgets none.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from streamproc.processing.processor import Store
+
+_WAITING = b"waiting/"
+_RETURNING = b"returning/"
+_SEPARATOR = b"\x00"
+_NUMBER_BYTES = 8
+
+
+class WaitingRequests:
+    """What waits, by distribution; the numbers are the offsets of the requests where that can be."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._numbers: dict[str, deque[int]] = {}
+        self._last = -1
+        found = sorted(_read_key(key) for key, _ in store.items() if key.startswith(_WAITING))
+        for distribution_id, number in found:
+            self._numbers.setdefault(distribution_id, deque()).append(number)
+            self._last = max(self._last, number)
+
+    def __contains__(self, distribution_id: str) -> bool:
+        return distribution_id in self._numbers
+
+    def __len__(self) -> int:
+        return sum(map(len, self._numbers.values()))
+
+    @property
+    def distributions(self) -> list[str]:
+        """The distributions of which some wait."""
+        return list(self._numbers)
+
+    def count(self, distribution_id: str) -> int:
+        """Return how many wait of one distribution."""
+        return len(self._numbers.get(distribution_id, ()))
+
+    def add(self, distribution_id: str, offset: int, value: bytes) -> None:
+        """Let a request wait behind the others."""
+        # Offsets of a topic that was made anew begin again.
+        number = self._last = max(offset, self._last + 1)
+        self._numbers.setdefault(distribution_id, deque()).append(number)
+        self._store.put(_key(distribution_id, number), value)
+
+    def first(self, distribution_id: str, limit: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the first that wait, with their numbers."""
+        for number in list(self._numbers[distribution_id])[:limit]:
+            value = self._store.get(_key(distribution_id, number))
+            assert value is not None
+            yield number, value
+
+    def remove(self, distribution_id: str, number: int) -> None:
+        """Take one out; the first ones leave first."""
+        numbers = self._numbers[distribution_id]
+        numbers.remove(number)
+        if not numbers:
+            del self._numbers[distribution_id]
+        self._store.delete(_key(distribution_id, number))
+
+
+class ReturningCodes:
+    """Requests that will never be, and whose codes, if they have any, go back."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        found = sorted(key for key, _ in store.items() if key.startswith(_RETURNING))
+        self._requests = dict.fromkeys(key[len(_RETURNING) :].decode() for key in found)
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def add(self, request_id: str) -> None:
+        """Note that a request is given up."""
+        self._requests[request_id] = None
+        self._store.put(_RETURNING + request_id.encode(), b"{}")
+
+    def first(self, limit: int) -> list[str]:
+        """Return some whose codes have to go back."""
+        return list(self._requests)[:limit]
+
+    def remove(self, request_id: str) -> None:
+        """Forget one whose code has gone back."""
+        del self._requests[request_id]
+        self._store.delete(_RETURNING + request_id.encode())
+
+
+def _key(distribution_id: str, number: int) -> bytes:
+    return b"%b%b%b%b" % (_WAITING, distribution_id.encode(), _SEPARATOR, number.to_bytes(_NUMBER_BYTES, "big"))
+
+
+def _read_key(key: bytes) -> tuple[str, int]:
+    start, number = key[len(_WAITING) : -_NUMBER_BYTES - 1], key[-_NUMBER_BYTES:]
+    return start.decode(), int.from_bytes(number, "big")

@@ -1,0 +1,108 @@
+"""The desk: who wants codes waits for the database, and is answered when it is back."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from streamproc.codes import desk
+from streamproc.codes.desk import Desk, NoLedger
+from streamproc.codes.levels import LevelReader
+from streamproc.codes.memory import MemoryLedger
+from streamproc.domain.codes import Allocation, Wanted
+from streamproc.domain.configuration import Configuration
+from streamproc.errors import LedgerUnavailable
+from streamproc.processing.codes import Asked
+from tests.support.configuration import campaign, put
+
+ONE = Wanted("pub_" + "0" * 32, "camp_1", "ann")
+
+
+class Heard:
+    """A listener, and a customer of the desk, that remember."""
+
+    def __init__(self) -> None:
+        self.answers: list[bool] = []
+        self.allocated: list[int] = []
+        self.free: list[Mapping[str, int]] = []
+        self.given: list[Mapping[str, Allocation]] = []
+
+    def ledger_answers(self, *, answers: bool) -> None:
+        self.answers.append(answers)
+
+    def codes_allocated(self, number: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.allocated.append(number)
+
+    def codes_free(self, free: Mapping[str, int]) -> None:
+        self.free.append(free)
+
+    def answer(self, allocations: Mapping[str, Allocation]) -> None:
+        self.given.append(allocations)
+
+
+class Failing(MemoryLedger):
+    """Does not answer the first few times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._times = times
+
+    async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
+        self._times -= 1
+        if self._times >= 0:
+            raise LedgerUnavailable("away")
+        return await super().allocate(wanted)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "_BACKOFF_SECONDS", 0)
+    monkeypatch.setattr(desk, "_BACKOFF_LIMIT_SECONDS", 0)
+
+
+async def test_it_asks_until_it_is_answered_and_tells_whether_it_is() -> None:
+    heard, ledger = Heard(), Failing(3)
+    await ledger.add("camp_1", ["a"])
+    await Desk(ledger, heard).serve(heard, Asked([ONE]))
+    assert heard.given == [{ONE.id: Allocation(ONE.id, "a")}]
+    assert (heard.answers, heard.allocated) == ([False, False, False, True], [1])
+
+
+async def test_codes_go_back_before_others_are_given() -> None:
+    heard, ledger = Heard(), MemoryLedger()
+    await ledger.add("camp_1", ["a"])
+    await ledger.allocate([ONE])
+    other = Wanted("pub_" + "1" * 32, "camp_1", "bob")
+    await Desk(ledger, heard).serve(heard, Asked([other], [ONE.id]))
+    assert heard.given == [{other.id: Allocation(other.id, "a")}]
+
+
+async def test_who_asks_for_nothing_does_not_wait_for_anything() -> None:
+    heard = Heard()
+    await Desk(NoLedger(), heard).serve(heard, Asked())
+    assert (heard.given, heard.answers) == ([{}], [])
+
+
+async def test_without_a_ledger_one_waits_until_it_is_too_long() -> None:
+    heard = Heard()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await Desk(NoLedger(), heard).serve(heard, Asked([ONE]))
+    assert heard.given == []
+    assert set(heard.answers) == {False}
+
+
+async def test_codes_left_are_told_of_the_campaigns_in_force_by_one_worker() -> None:
+    heard, ledger, configuration = Heard(), MemoryLedger(), Configuration()
+    put(configuration, "campaigns", campaign())
+    await ledger.add("camp_1", ["a", "b"])
+    await ledger.add("camp_old", ["c"])
+    mine = True
+    reader = LevelReader(ledger, configuration, lambda: mine, heard)
+    await reader.count()
+    mine = False
+    await reader.count()
+    assert heard.free == [{"camp_1": 2}, {}]
+    await LevelReader(NoLedger(), configuration, lambda: True, heard).count()
+    assert len(heard.free) == 2

@@ -1,0 +1,246 @@
+"""No code left: requests wait in their order, go on when they can, or are given up and give back what they had."""
+
+from datetime import UTC
+from typing import Any
+
+import orjson
+import pytest
+
+from streamproc.domain.configuration import InForce
+from streamproc.domain.jobs import publication_id
+from streamproc.matching.definitions import Definitions
+from streamproc.processing.processor import Output, OutputRecord
+from tests.support.codes import CodeTask, codes
+from tests.support.configuration import campaign
+from tests.unit.processing.test_customers import PARTITION, Json, Task, event
+
+
+class Line:
+    """A customer task and a code task behind it, with the same definitions."""
+
+    def __init__(self, *objects: tuple[str, Json]) -> None:
+        self.customers = Task(*(objects or (("campaigns", campaign()), ("distributions", codes()))))
+        self.codes = CodeTask(self.customers.definitions, PARTITION)
+        self.version = 0
+
+    def put(self, kind: str, record: Json) -> None:
+        """Put an object in force, in a new version."""
+        self.version += 1
+        in_force = InForce(kind, record["id"], self.version, record)
+        self.customers.definitions.put(kind, record["id"], in_force)
+
+    def delete(self, kind: str, object_id: str) -> None:
+        self.customers.definitions.put(kind, object_id, None)
+
+    def requests(self, *event_ids: str) -> list[OutputRecord]:
+        output = self.customers.take(*(event(one) for one in event_ids))
+        return output.records.get(("code-requests", PARTITION), [])
+
+    def ask(self, *event_ids: str) -> Output:
+        return self.codes.take(self.requests(*event_ids))
+
+    def steps(self) -> list[Output]:
+        """Let the code task do what it has to do by itself."""
+        done = []
+        while self.codes.wants_a_step:
+            done.append(self.codes.step())
+            assert len(done) < 20, "it never ends"
+        return done
+
+
+def given(*outputs: Output) -> list[tuple[str, str]]:
+    """Return event and code of each job."""
+    records = [record for one in outputs for record in one.records.get(("deliveries.email", PARTITION), [])]
+    jobs = [orjson.loads(value or b"") for _, value, _ in records]
+    return [(job["cause"]["event_id"], job["action"]["voucher"]["code"]) for job in jobs]
+
+
+def reports(output: Output) -> list[Any]:
+    return [orjson.loads(value or b"") for _, value, _ in output.records.get(("partition-reports", 0), [])]
+
+
+def test_who_finds_no_code_waits_and_the_control_task_is_told_once() -> None:
+    line = Line()
+    line.codes.import_codes("a")
+    output = line.ask("e1", "e2", "e3")
+    assert given(output) == [("e1", "a")]
+    (report,) = reports(output)
+    assert {name: report[name] for name in ("command_id", "kind", "partition", "done")} == {
+        "command_id": "out_of_codes:distr_codes:0",
+        "kind": "out_of_codes",
+        "partition": PARTITION,
+        "done": True,
+    }
+    assert output.counts == {("jobs", "email"): 1, ("publications",): 1, ("out_of_codes",): 1}
+    assert (reports(line.ask("e4")), line.steps()) == ([], [])
+    assert "decisions" not in {topic for topic, _ in output.records}
+
+
+def test_new_codes_alone_let_nobody_go_on_and_whoever_comes_waits_behind() -> None:
+    line = Line()
+    line.ask("e1", "e2")
+    line.codes.import_codes("a", "b", "c")
+    assert line.steps() == []
+    assert line.ask("e3").records == {}
+    line.put("distributions", codes())
+    assert given(*line.steps()) == [("e1", "a"), ("e2", "b"), ("e3", "c")]
+    assert given(line.ask("e4")) == []
+    line.codes.import_codes("d")
+    line.put("distributions", codes())
+    assert given(*line.steps()) == [("e4", "d")]
+    assert line.codes.pools == {"camp_1": (0, 4)}
+    assert list(line.codes.state.items()) == []
+
+
+def test_live_without_enough_codes_tells_the_control_task_of_the_new_version() -> None:
+    line = Line()
+    line.ask("e1", "e2", "e3")
+    line.codes.import_codes("a")
+    line.put("distributions", codes())
+    (step,) = line.steps()
+    assert given(step) == [("e1", "a")]
+    assert [report["command_id"] for report in reports(step)] == ["out_of_codes:distr_codes:1"]
+
+
+@pytest.mark.parametrize("status", ["draft", "paused"])
+def test_what_is_not_live_waits_on(status: str) -> None:
+    line = Line()
+    line.ask("e1")
+    line.codes.import_codes("a")
+    line.put("distributions", codes(status=status))
+    assert line.steps() == []
+    line.put("distributions", codes())
+    assert given(*line.steps()) == [("e1", "a")]
+
+
+def test_what_is_blocked_waits_on_also_when_its_campaign_is_deleted() -> None:
+    line = Line()
+    line.ask("e1")
+    line.codes.import_codes("a")
+    line.delete("campaigns", "camp_1")
+    line.put("distributions", codes())
+    assert line.steps() == []
+    line.put("campaigns", campaign())
+    assert given(*line.steps()) == [("e1", "a")]
+
+
+def test_a_campaign_that_makes_codes_by_now_makes_them_for_those_who_wait() -> None:
+    line = Line()
+    line.ask("e1")
+    line.put("campaigns", campaign(type="auto_update", code={"pattern": "#", "charset": "x"}))
+    line.put("distributions", codes())
+    assert given(*line.steps()) == [("e1", "x")]
+
+
+def test_a_restart_forgets_neither_who_waits_nor_in_which_order() -> None:
+    line = Line()
+    line.ask("e1", "e2")
+    line.ask("e3")
+    line.codes.restart()
+    line.codes.import_codes("a", "b", "c")
+    line.ask("e4")
+    line.put("distributions", codes())
+    assert given(*line.steps()) == [("e1", "a"), ("e2", "b"), ("e3", "c")]
+
+
+def test_what_waits_is_given_up_with_its_distribution() -> None:
+    line = Line()
+    line.ask("e1", "e2")
+    line.delete("distributions", "distr_codes")
+    steps = line.steps()
+    assert sum(step.counts["code_requests_canceled",] for step in steps) == 2
+    assert given(*steps) == []
+    assert list(line.codes.state.items()) == []
+    line.codes.import_codes("a")
+    line.put("distributions", codes())
+    assert given(line.ask("e3")) == [("e3", "a")]
+
+
+def test_a_code_that_was_given_in_an_attempt_that_came_to_nothing_goes_back_with_the_request() -> None:
+    line = Line()
+    line.ask("e1")
+    line.codes.import_codes("a")
+    line.put("distributions", codes())
+    line.codes.take([], commit=False)  # the transaction is aborted
+    assert line.codes.pools == {"camp_1": (0, 1)}
+    line.codes.restart()
+    line.delete("distributions", "distr_codes")
+    line.steps()
+    assert line.codes.pools == {"camp_1": (1, 0)}
+    assert list(line.codes.state.items()) == []
+
+
+def test_an_attempt_that_came_to_nothing_is_made_again_with_the_same_code() -> None:
+    line = Line()
+    line.codes.import_codes("a", "b")
+    requests = line.requests("e1")
+    line.codes.take(requests, commit=False)
+    line.codes.restart()
+    assert given(line.codes.take(requests)) == [("e1", "a")]
+
+
+def test_a_request_that_fails_with_its_code_is_parked_and_its_code_goes_back() -> None:
+    line = Line()
+    line.codes.import_codes("a")
+    ((key, value, headers),) = line.requests("e1")
+    broken = orjson.loads(value or b"")
+    del broken["jobs"][0]["channel"]
+    output = line.codes.take([(key, orjson.dumps(broken), headers)])
+    ((_, parked, letter_headers),) = output.records["dead-letters", PARTITION]
+    assert parked == orjson.dumps(broken)
+    assert dict(letter_headers)["reason"] == b"unexpected_error"
+    line.steps()
+    assert line.codes.pools == {"camp_1": (1, 0)}
+
+
+def test_distributions_wait_apart() -> None:
+    line = Line(
+        ("campaigns", campaign()),
+        ("campaigns", campaign(id="camp_2", name="2")),
+        ("distributions", codes()),
+        ("distributions", codes(id="d2", name="2", action={"type": "codes", "campaign_id": "camp_2"})),
+    )
+    line.codes.import_codes("x", "y", campaign="camp_2")
+    assert given(line.ask("e1")) == [("e1", "x")]
+    assert given(line.ask("e2")) == [("e2", "y")]
+    line.ask("e3")
+    line.codes.import_codes("a", "b", "c")
+    line.put("distributions", codes())
+    assert given(*line.steps()) == [("e1", "a"), ("e2", "b"), ("e3", "c")]
+
+
+def test_many_that_wait_go_on_in_several_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.processing.codes.STEP_REQUESTS", 2)
+    line = Line()
+    events = [f"e{number}" for number in range(5)]
+    line.ask(*events)
+    line.codes.import_codes(*"abcdef")
+    line.put("distributions", codes())
+    steps = line.steps()
+    assert [len(given(step)) for step in steps] == [2, 2, 1]
+    assert given(*steps) == list(zip(events, "abcde", strict=True))
+
+
+def test_a_second_code_of_one_who_may_join_once_waits_with_the_first() -> None:
+    line = Line(("campaigns", campaign(join_once=True)), ("distributions", codes()))
+    line.ask("e1", "e2")
+    line.codes.import_codes("a", "b")
+    line.put("distributions", codes())
+    (step,) = line.steps()
+    assert given(step) == [("e1", "a"), ("e2", "a")]
+    published = [orjson.loads(value or b"") for _, value, _ in step.records["publications", PARTITION]]
+    assert [one["publication"]["id"] for one in published] == [publication_id("e1", "cus_1", "distr_codes", "camp_1")]
+
+
+def test_a_request_for_a_distribution_that_is_gone_gets_its_code_while_there_are_some() -> None:
+    line = Line()
+    requests = line.requests("e1", "e2")
+    line.delete("distributions", "distr_codes")
+    line.codes.import_codes("a")
+    output = line.codes.take(requests)
+    assert (given(output), reports(output)) == ([("e1", "a")], [])
+    assert sum(step.counts["code_requests_canceled",] for step in line.steps()) == 1
+
+
+def test_without_anything_that_waits_it_wants_nothing() -> None:
+    assert CodeTask(Definitions(UTC)).processor.wake_at is None
