@@ -5,8 +5,14 @@ from typing import Any
 
 Read = Callable[[Any], Any]
 
-#: Characters. The worst of so short a path, all dots, is still read soon.
-PATH_LENGTH = 1_000
+_LONGEST = 1_000  # characters
+_MOST_DOTS = 100  # as deep as JSON from outside may be nested
+TOO_LONG = f"a path has at most {_LONGEST} characters and {_MOST_DOTS} dots"
+
+
+def is_too_long(path: str) -> bool:
+    """Tell whether reading a path, or listing its beginnings, could hold up a worker."""
+    return len(path) > _LONGEST or path.count(".") > _MOST_DOTS
 
 
 def compile_path(path: str, *, lists: bool = False) -> Read:

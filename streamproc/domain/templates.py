@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from streamproc.domain.paths import PATH_LENGTH, Read, compile_path
+from streamproc.domain.paths import TOO_LONG, Read, compile_path, is_too_long
 from streamproc.domain.problems import Problem
 
 Payload = Mapping[str, Any]
@@ -82,8 +82,8 @@ def check_text(text: str, offered: set[str], path: str) -> list[Problem]:
         for name, found in first.items()
         if name not in offered
     ]
-    if any(len(found) > PATH_LENGTH for found in _PLACEHOLDER.findall(text)):
-        problems.append(Problem(path, _CODE, f"a placeholder has at most {PATH_LENGTH} characters"))
+    if any(map(is_too_long, _PLACEHOLDER.findall(text))):
+        problems.append(Problem(path, _CODE, TOO_LONG))
     if "{{" in _PLACEHOLDER.sub("", text):
         problems.append(Problem(path, _CODE, "a placeholder is not closed, or nested; written {{customer.name}}"))
     return problems

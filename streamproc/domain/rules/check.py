@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamproc.domain.form import json_path, shown
-from streamproc.domain.paths import PATH_LENGTH
+from streamproc.domain.paths import TOO_LONG, is_too_long
 from streamproc.domain.problems import Problem
 from streamproc.domain.rules.check_operators import FROM, alias_warning, check_operator, is_operator
 from streamproc.domain.rules.logic import BadLogic, keys_of, parse_logic
@@ -121,8 +121,8 @@ def _check_property(rule_name: RuleName, value: object, path: str) -> Iterator[P
         return
     if not isinstance(value, str) or not value:
         yield Problem(path, "schema", f"{rule_name.name} needs the key of the metadata as its property")
-    elif len(value) > PATH_LENGTH:
-        yield Problem(path, "schema", f"a property has at most {PATH_LENGTH} characters")
+    elif is_too_long(value):
+        yield Problem(path, "schema", TOO_LONG)
 
 
 def _check_conditions(rule_name: RuleName | None, conditions: object, path: str, findings: RuleFindings) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamproc.domain.form import json_path, shown
-from streamproc.domain.paths import PATH_LENGTH
+from streamproc.domain.paths import TOO_LONG, is_too_long
 from streamproc.domain.problems import Problem
 from streamproc.domain.rules.attributes import ATTRIBUTES, is_attribute
 from streamproc.domain.rules.check_operators import alias_warning, check_operator
@@ -52,9 +52,8 @@ def _check_attribute(attribute: str, entry: object, path: str, findings: FilterF
     if not is_attribute(attribute):
         told = f"{shown(attribute)} is no attribute that a filter may read; allowed: {', '.join(ATTRIBUTES)}"
         findings.errors.append(Problem(path, "attribute_not_available", told))
-    elif len(attribute) > PATH_LENGTH:
-        told = f"an attribute's path has at most {PATH_LENGTH} characters"
-        findings.errors.append(Problem(path, "attribute_not_available", told))
+    elif is_too_long(attribute):
+        findings.errors.append(Problem(path, "attribute_not_available", TOO_LONG))
     if not isinstance(entry, dict):
         findings.errors.append(Problem(path, "schema", "must be an object with conditions"))
         return

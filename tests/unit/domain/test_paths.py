@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from streamproc.domain.paths import PATH_LENGTH, compile_path
+from streamproc.domain.paths import compile_path, is_too_long
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,17 @@ def test_numbers_take_places_of_lists_where_that_is_wanted(path: str, expected: 
     assert compile_path(path, lists=True)({"a": ["x", {"b": 7}]}) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"), [("a" * 1_000, False), ("a" * 1_001, True), ("." * 100, False), ("a" + ".a" * 101, True)]
+)
+def test_a_path_has_an_end(path: str, expected: bool) -> None:
+    assert is_too_long(path) is expected
+
+
 def test_the_worst_path_is_read_soon() -> None:
     value: dict[str, Any] = {}
     for _ in range(100):
         value = {"": value, ".x": 1}
     started = perf_counter()
-    assert compile_path("." * PATH_LENGTH)(value) is None
+    assert compile_path("." * 100 + "x" * 900)(value) is None
     assert perf_counter() - started < 1

@@ -102,9 +102,9 @@ def test_values_that_cannot_be_read_are_refused(operator: str, value: Any) -> No
     assert findings(amount(operator, value)) == ([(f"$.rules.1.conditions.{operator}", "bad_value")], [])
 
 
-@pytest.mark.parametrize(("length", "errors"), [(1_000, []), (1_001, [("$.rules.1.property", "schema")])])
-def test_a_property_is_short_enough_to_be_read_soon(length: int, errors: list[tuple[str, str]]) -> None:
-    assert findings({"1": {"name": "order.metadata", "property": "." * length}})[0] == errors
+@pytest.mark.parametrize(("dots", "errors"), [(100, []), (101, [("$.rules.1.property", "schema")])])
+def test_a_property_is_short_enough_to_be_read_soon(dots: int, errors: list[tuple[str, str]]) -> None:
+    assert findings({"1": {"name": "order.metadata", "property": "." * dots}})[0] == errors
 
 
 @pytest.mark.parametrize("operator", ["$in_location", "$near", "is"])

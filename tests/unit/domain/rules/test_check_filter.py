@@ -39,9 +39,9 @@ def test_another_attribute_is_refused_and_what_is_allowed_is_told(attribute: str
     assert problem.message.endswith("metadata.*, system_metadata.*, events.<name>.*")
 
 
-@pytest.mark.parametrize(("length", "codes"), [(1_000, []), (1_001, ["attribute_not_available"])])
-def test_a_path_is_short_enough_to_be_read_soon(length: int, codes: list[str]) -> None:
-    assert [code for _path, code in errors(on("metadata".ljust(length, "."), has_value=True))] == codes
+@pytest.mark.parametrize(("dots", "codes"), [(100, []), (101, ["attribute_not_available"])])
+def test_a_path_is_short_enough_to_be_read_soon(dots: int, codes: list[str]) -> None:
+    assert [code for _path, code in errors(on(f"metadata{'.' * dots}", has_value=True))] == codes
 
 
 @pytest.mark.parametrize("junction", [None, "and", "or", "AND", "Or"])
