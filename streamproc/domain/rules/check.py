@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from streamproc.domain.depth import MAX_DEPTH
 from streamproc.domain.form import json_path, shown
 from streamproc.domain.paths import TOO_LONG, is_too_long
 from streamproc.domain.problems import Problem
@@ -14,7 +15,7 @@ from streamproc.domain.rules.references import read_references
 from streamproc.domain.rules.values import BadValue, identity
 
 LOGIC = "logic"
-_DEEPEST = 30  # rules inside rules
+_DEEPEST = MAX_DEPTH // 2  # rules inside rules: each takes two levels of what JSON from outside may have
 _NAMING_SEGMENTS = frozenset(
     {"$is", "$in", "$is_not", "$not_in", "$not_differ", "$not_intersect", "$contains", "$not_contain"}
 )

@@ -91,7 +91,9 @@ class RuleCompiler:
 def _around(condition: Condition) -> Condition:
     """Read a name of the order or the customer inside a scope over lines, at its own level."""
     check = condition.check
-    return Condition(Function(lambda scope: check.holds(scope.facts)), (), condition.cost)
+    if condition.cost < _COST_OF_LINES:
+        return Condition(Function(lambda scope: check.holds(scope.facts)), (), condition.cost)
+    return Condition(Function(lambda scope: scope.decide_around(check)), (), condition.cost)
 
 
 def _accesses(name: str, path: str, conditions: dict[str, Any]) -> tuple[Access, ...]:

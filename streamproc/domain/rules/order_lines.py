@@ -20,7 +20,7 @@ class LineScope:
     Inside `product.id` and `sku.id` there is no line at hand; the matching lines are judged together.
     """
 
-    __slots__ = ("_amount", "_quantity", "facts", "line", "matching", "now")
+    __slots__ = ("_amount", "_decided", "_quantity", "facts", "line", "matching", "now")
 
     def __init__(self, facts: Facts, matching: list[Line]) -> None:
         self.facts = facts
@@ -29,6 +29,7 @@ class LineScope:
         self.line = matching[0]
         self._quantity: int | float | None = None
         self._amount: int | float | None = None
+        self._decided: dict[Check, bool] | None = None
 
     @property
     def quantity(self) -> int | float:
@@ -43,6 +44,15 @@ class LineScope:
         if self._amount is None:
             self._amount = sum(line.amount for line in self.matching)
         return self._amount
+
+    def decide_around(self, check: Check) -> bool:
+        """Decide about the facts around, once for all lines: else quantifiers in quantifiers would multiply."""
+        decided = self._decided
+        if decided is None:
+            decided = self._decided = {}
+        if check not in decided:
+            decided[check] = check.holds(self.facts)
+        return decided[check]
 
 
 def compile_quantifier(name: str, conditions: dict[str, Any], inside: Condition) -> Condition:

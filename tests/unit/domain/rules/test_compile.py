@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -122,6 +123,17 @@ def test_names_of_order_and_customer_inside_a_quantifier_are_read_at_their_level
              "2": {"name": "order.items.none", "conditions": {"$is": ["hat"]}}}  # fmt: skip
     node = {"name": "order.items.any", "conditions": {"$is": ["pen"]}, "rules": below}
     assert holds(node, facts({"order": {"items": [PEN]}}, {"metadata": {"plan": "gold"}}))
+
+
+def test_quantifiers_in_quantifiers_as_deep_as_can_be_are_decided_soon() -> None:
+    node: dict[str, Any] = {"name": "order.items.price", "conditions": {"$is": -1}}
+    for word in ("any", "every", "none", "cheapest", "most_expensive") * 8:
+        node = {"name": f"order.items.{word}", "rules": {"1": node, "2": {"name": "order.items.count"}}}
+    assert check_rules({"1": node}, "$.rules").errors == []
+    known = order(*[{"price": 5, "quantity": number} for number in range(20)])
+    started = perf_counter()
+    assert not holds(node, known)
+    assert perf_counter() - started < 1
 
 
 def test_product_sums_quantities_over_its_lines_and_one_of_its_prices_is_enough() -> None:
