@@ -42,6 +42,8 @@ EVENT_PATH = (
     "streamproc/processing/customer_states.py",
     "streamproc/processing/customers.py",
     "streamproc/processing/duplicates.py",
+    "streamproc/processing/memberships.py",
+    "streamproc/processing/outgoing.py",
 )
 
 

@@ -20,6 +20,7 @@ from streamproc.codes.ledger import Ledger
 from streamproc.codes.levels import LevelReader
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.matching.definitions import Definitions
+from streamproc.matching.segments import ComputedSegments
 from streamproc.operations.health import Health
 from streamproc.operations.metrics import Metrics
 from streamproc.operations.watch import Watch
@@ -148,6 +149,7 @@ def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate) -> 
             stores[Topic.CUSTOMER_STATE],
             stores[Topic.TASK_STATE],
             definitions,
+            ComputedSegments(ZoneInfo(settings.time_zone)),
             dead_letter_limit=settings.dead_letter_limit,
         )
 

@@ -66,15 +66,47 @@ class Customer(Open):
     ] = None
 
 
-class Cause(Open):
-    """What set a job or a decision off: an event, and what followed from it when that is nearer."""
+class Caused(Open):
+    """What followed from a cause, when that is nearer."""
+
+    via: Annotated[Text | None, Field(description="entered:<segment>, left:<segment> or published:<publication>")] = (
+        None
+    )
+
+
+class EventCause(Caused):
+    """An event of upstream."""
 
     event_id: Text
     type: Text
     created_at: Moment
-    via: Annotated[Text | None, Field(description="entered:<segment>, left:<segment> or published:<publication>")] = (
-        None
-    )
+
+
+class RecordCause(Caused):
+    """A profile that has changed a membership."""
+
+    record: Annotated[str, Field(pattern="^customers:[0-9]+:[0-9]+$", description="topic, partition and offset")]
+
+
+class TickCause(Caused):
+    """The beginning of a day."""
+
+    tick: Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
+class ReleaseCause(Caused):
+    """The release of a manual distribution."""
+
+    release: Id
+
+
+class BackfillCause(Caused):
+    """The look at those who were members when a distribution was first in force."""
+
+    backfill: Id
+
+
+Cause = EventCause | RecordCause | TickCause | ReleaseCause | BackfillCause
 
 
 class JobDistribution(Open):
@@ -132,6 +164,20 @@ class DeliveryJob(Open):
     cause: Cause
     settings: Annotated[dict[str, Any], Field(description="the channel's settings, its fields rendered")]
     payload: Annotated[Any, Field(description="the rendered body; webhook only")] = None
+    created_at: Moment
+
+
+class SegmentChange(Open):
+    """A customer entered or left a segment whose members are found here, on `segment-changes`; key: the customer's id.
+
+    `version` is the segment's; `cause` is what has led to the change, `created_at` its time.
+    """
+
+    customer_id: Text
+    segment_id: Id
+    version: Count
+    change: Literal["entered", "left"]
+    cause: Cause
     created_at: Moment
 
 

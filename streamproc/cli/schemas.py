@@ -23,6 +23,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "customers": record_models.Customer,
     "deliveries": record_models.DeliveryJob,
     "decisions": record_models.Decision,
+    "segment-changes": record_models.SegmentChange,
     "dead-letters": record_models.DeadLetterHeaders,
     "publications": record_models.Publication,
     "distribution-status": record_models.DistributionStatus,

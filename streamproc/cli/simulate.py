@@ -13,10 +13,9 @@ import click
 from streamproc.cli.configuration_files import judge_configuration
 from streamproc.cli.examples import examples
 from streamproc.cli.json_lines import is_blank, read_lines
-from streamproc.cli.simulation import Simulation, first_time, put_in_force
+from streamproc.cli.simulation import InForceOffline, Simulation, first_time
 from streamproc.cli.validate import as_text
 from streamproc.domain.configuration import Configuration
-from streamproc.matching.definitions import Definitions
 
 _PATIENCE_SECONDS = 2.0
 _SHOWN_EVERY_SECONDS = 0.5
@@ -58,7 +57,8 @@ def simulate(*, directory: Path, events: BufferedReader, customers: BufferedRead
 
     {"event_id", "outcome": "processed" | "ignored" | "duplicate" | "dead_letter", "reason"?, "jobs", "decisions"}
 
-    Needs no brokers. Customers' state builds up from the files as it would live. A record's key is the customer id
+    Needs no brokers. Customers' state builds up from the files as it would live; those of --customers have entered
+    their segments before the first event, silently, and segments take effect at once. A record's key is the customer id
     in it. "event_id" is null where it cannot be read. Blank lines are passed over. Rejected configuration records,
     blocked distributions and profiles that cannot be read are named on standard error, and the rest runs.
 
@@ -68,7 +68,7 @@ def simulate(*, directory: Path, events: BufferedReader, customers: BufferedRead
         raise click.UsageError("standard input can be read once: as --events or as --customers")
     out = click.get_binary_stream("stdout")
     try:
-        simulation = Simulation(_definitions(directory, zone))
+        simulation = Simulation(_in_force(directory, zone))
         progress = Progress()
         for lines, count in _decided(simulation, events, customers):
             out.write(lines)
@@ -83,18 +83,18 @@ def simulate(*, directory: Path, events: BufferedReader, customers: BufferedRead
         sys.exit(2)
 
 
-def _definitions(directory: Path, zone: ZoneInfo) -> Definitions:
+def _in_force(directory: Path, zone: ZoneInfo) -> InForceOffline:
     """Put in force what is good in the directory, and name what is not, or does not fire."""
-    definitions = Definitions(zone)
+    in_force = InForceOffline(zone)
     records = 0
     for record, verdict in judge_configuration(directory, Configuration()):
         records += 1
-        put_in_force(definitions, verdict)
+        in_force.put(verdict)
         if verdict.errors or verdict.blocked:
             click.echo(as_text(record, verdict), err=True, nl=False)
     if not records:
         click.echo(f"{directory}: no configuration in it, so nothing will match", err=True)
-    return definitions
+    return in_force
 
 
 def _decided(

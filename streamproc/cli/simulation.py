@@ -8,6 +8,7 @@ back before the next event.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, tzinfo
 
 import orjson
 
@@ -20,6 +21,7 @@ from streamproc.domain.jobs import Message
 from streamproc.domain.judge import Verdict
 from streamproc.domain.outcomes import DeadLetterReason, IgnoredReason
 from streamproc.matching.definitions import Definitions
+from streamproc.matching.segments import ComputedSegments
 from streamproc.processing.codes import CodeProcessor
 from streamproc.processing.customer_chunk import Outcome
 from streamproc.processing.customers import CustomerProcessor
@@ -31,19 +33,35 @@ _PARTITION = 0
 _NEVER_STOP = 1.0  # of the inputs may become dead letters
 
 
-def put_in_force(definitions: Definitions, verdict: Verdict) -> None:
-    """Put an accepted record in force, as the control task would."""
-    if verdict.accepted and verdict.id is not None and verdict.record is not None:
-        in_force = InForce(verdict.kind, verdict.id, verdict.version, verdict.record)
-        definitions.put(verdict.kind, verdict.id, in_force)
+class InForceOffline:
+    """What is in force in a simulation: there is no sync, a segment takes effect at once."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.definitions = Definitions(zone)
+        self.segments = ComputedSegments(zone)
+
+    def put(self, verdict: Verdict) -> None:
+        """Put an accepted record in force, as the control task would."""
+        if verdict.accepted and verdict.id is not None and verdict.record is not None:
+            in_force = InForce(verdict.kind, verdict.id, verdict.version, verdict.record)
+            self.definitions.put(verdict.kind, verdict.id, in_force)
+            if verdict.kind == "segments":
+                self.segments.put(verdict.id, in_force)
 
 
 class Simulation:
     """All customers of one simulation. `now` is the time of the first event, in milliseconds since the epoch."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, in_force: InForceOffline) -> None:
+        definitions, segments = in_force.definitions, in_force.segments
         self._stores = (StateStore(), StateStore())
-        self._processor = CustomerProcessor(_PARTITION, *self._stores, definitions, dead_letter_limit=_NEVER_STOP)
+        self._processor = CustomerProcessor(
+            _PARTITION, *self._stores, definitions, segments, dead_letter_limit=_NEVER_STOP
+        )
+        # Those who are known from the start enter their segments silently: no distribution is there to hear of it.
+        self._silent_processor = CustomerProcessor(
+            _PARTITION, *self._stores, Definitions(UTC), segments, dead_letter_limit=_NEVER_STOP
+        )
         self._offsets = dict.fromkeys(Topic, 0)
         self._codes = CodeProcessor(_PARTITION, StateStore(), definitions)
         self._ledger = MemoryLedger(make_without_end)
@@ -52,7 +70,8 @@ class Simulation:
 
     def take_customers(self, values: Sequence[bytes], now: int) -> list[DeadLetterReason | IgnoredReason | None]:
         """Take records of the topic `customers`; tell for each why it was not taken, None where it was."""
-        outcomes = self._process(Topic.CUSTOMERS, [(_customer_key(value), value) for value in values], now)
+        keyed = [(_customer_key(value), value) for value in values]
+        outcomes = self._process(Topic.CUSTOMERS, keyed, now, self._silent_processor)
         return [outcome.reason for outcome in outcomes]
 
     def take_events(self, values: Sequence[bytes], now: int) -> bytes:
@@ -95,12 +114,18 @@ class Simulation:
         self._codes.process(slices, now, fulfilled)
         return fulfilled[0]
 
-    def _process(self, topic: Topic, keyed: Sequence[tuple[bytes | None, bytes]], now: int) -> list[Outcome]:
+    def _process(
+        self,
+        topic: Topic,
+        keyed: Sequence[tuple[bytes | None, bytes]],
+        now: int,
+        processor: CustomerProcessor | None = None,
+    ) -> list[Outcome]:
         outcomes: list[Outcome] = []
         first = self._offsets[topic]
         records = [Record(offset, now, key, value) for offset, (key, value) in enumerate(keyed, first)]
         self._offsets[topic] += len(records)
-        self._processor.process([Slice(topic, _PARTITION, records)], now, outcomes)
+        (processor or self._processor).process([Slice(topic, _PARTITION, records)], now, outcomes)
         for store in self._stores:
             store.commit()
         return outcomes

@@ -49,7 +49,6 @@ _CODE_REQUEST = object_schema(
     publication={"type": "object"},
 )
 _MANUAL = "manual distributions"
-_COMPUTED = "computed segments"
 
 MEANINGS: dict[str, Meaning] = {
     Topic.CUSTOMER_EVENTS: Meaning("Customer activity, as upstream tells it."),
@@ -81,7 +80,7 @@ MEANINGS: dict[str, Meaning] = {
     Topic.PARTITION_REPORTS: Meaning("How far the customer tasks have come.", is_internal=True),
     Topic.DISTRIBUTION_HOLDS: Meaning("Distributions that wait for their time.", is_internal=True, later=_MANUAL),
     Topic.DISTRIBUTION_LOG: Meaning("What became of each distribution, with receipts.", later=_MANUAL),
-    Topic.SEGMENT_CHANGES: Meaning("Memberships that have changed here.", later=_COMPUTED),
+    Topic.SEGMENT_CHANGES: Meaning("Memberships of static and dynamic segments that have changed, and why."),
     Topic.CODE_REQUESTS: Meaning(
         "Deliveries that need a code, finished but for the code; the jobs and the publication that follow.",
         is_internal=True,

@@ -61,6 +61,12 @@ class Cause:
         return cls(event.id, body, created_at)
 
     @classmethod
+    def of_record(cls, topic: str, partition: int, offset: int, created_at: str) -> "Cause":
+        """Return the cause of what follows from a record that is no event."""
+        place = f"{topic}:{partition}:{offset}"
+        return cls(place, orjson.dumps({"record": place}), created_at)
+
+    @classmethod
     def following(cls, body: Mapping[str, Any], change: str, created_at: str) -> "Cause":
         """Return the cause of the jobs that follow from a change which the cause with this JSON has led to.
 

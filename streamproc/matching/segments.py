@@ -75,6 +75,13 @@ class ComputedSegments:
             self._renew()
         return iter(self._sorted)
 
+    @property
+    def depend_on_date(self) -> bool:
+        """Whether the answer of one of them may be another one as time passes."""
+        if self._is_stale:
+            self._renew()
+        return bool(self._dated)
+
     def affected(self, changed: Collection[str]) -> Sequence[ComputedSegment]:
         """Return those whose answer about a customer may be another one after these changes of it, by id.
 

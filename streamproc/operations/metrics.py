@@ -48,6 +48,9 @@ class Metrics:
         self.decisions = Counter(
             "streamproc_decisions", "matched but not sent, by reason", ["reason"], registry=registry
         )
+        self.segment_changes = Counter(
+            "streamproc_segment_changes", "memberships that changed here, by change", ["change"], registry=registry
+        )
         self.dead_letters = Counter(
             "streamproc_dead_letters", "inputs parked, by reason", ["reason"], registry=registry
         )
@@ -112,6 +115,7 @@ class Metrics:
             "out_of_codes": self.out_of_codes,
             "publications": self.publications,
             "decisions": self.decisions,
+            "segment_changes": self.segment_changes,
             "dead_letters": self.dead_letters,
             "verdicts": self.verdicts,
         }

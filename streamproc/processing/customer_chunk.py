@@ -5,7 +5,7 @@ fail comes before the event's first lasting change, so an input that fails leave
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamproc.domain.catalogue import FEED_ONLY_EVENTS
@@ -24,6 +24,7 @@ from streamproc.domain.events import (
     SEGMENT_ENTERED,
     SEGMENT_LEFT,
     Event,
+    format_instant,
     instant_of,
     read_event,
 )
@@ -45,15 +46,19 @@ from streamproc.domain.profiles import TOO_DEEP, read_customer
 from streamproc.domain.publications import read_publication
 from streamproc.errors import FatalError
 from streamproc.matching.definitions import Definitions
+from streamproc.matching.segments import ComputedSegments
 from streamproc.processing.customer_states import StagedStates
 from streamproc.processing.dead_letters import dead_letter, describe
 from streamproc.processing.duplicates import StagedIds, hash_id
-from streamproc.processing.processor import Output, OutputRecord, Slice, SourceRecord
-from streamproc.topics import OUTPUT_LIMIT, Topic, deliveries
+from streamproc.processing.memberships import Move, announce, concerned, reevaluate
+from streamproc.processing.outgoing import Outgoing
+from streamproc.processing.processor import Output, Slice, SourceRecord
+from streamproc.topics import OUTPUT_LIMIT, Topic
 
 #: The label of events whose type could not be read or is not known; labels must stay few.
 UNKNOWN_TYPE = "unknown"
 
+_NO_MOVES: Sequence[Move] = ()
 _SEGMENT_EVENTS = frozenset({SEGMENT_ENTERED, SEGMENT_LEFT})
 # Only these can be refused for what the definitions or the publication's id say.
 _ASKED_AGAIN = _SEGMENT_EVENTS | {PUBLICATION_SUCCEEDED}
@@ -76,7 +81,12 @@ class CustomerChunk:
     """All that one chunk has come to so far; thrown away as a whole when the chunk is."""
 
     def __init__(
-        self, definitions: Definitions, states: StagedStates, ids: StagedIds, outcomes: list[Outcome] | None = None
+        self,
+        definitions: Definitions,
+        segments: ComputedSegments,
+        states: StagedStates,
+        ids: StagedIds,
+        outcomes: list[Outcome] | None = None,
     ) -> None:
         self.states = states
         self.ids = ids
@@ -84,37 +94,40 @@ class CustomerChunk:
         #: The inputs, counted from 0, that became dead letters.
         self.dead: list[tuple[int, DeadLetterReason]] = []
         self._definitions = definitions
+        self._segments = segments
         self._outcomes = outcomes
-        self._jobs: list[tuple[str, Message]] = []
-        self._decisions: list[tuple[str, Message]] = []
+        self._outgoing = Outgoing()
         self._parked: list[tuple[Parked, Slice, SourceRecord]] = []
         self._processed: dict[str, int] = {}
         self._counts: Counter[tuple[str, ...]] = Counter()
         # How far the work on the input in hand has come, for its dead letter.
         self._step: Step = "check"
         self._type: str | None = None
+        self._partition = 0
 
     def work(self, piece: Slice) -> None:
         """Decide for each record of a slice; nothing about one of them keeps the others from being worked on."""
         is_events = piece.topic == Topic.CUSTOMER_EVENTS
         decide = self._decider(piece.topic)
-        all_jobs, all_decisions, outcomes = self._jobs, self._decisions, self._outcomes
+        outgoing, outcomes = self._outgoing, self._outcomes
+        self._partition = piece.partition
         for record in piece.records:
-            jobs, decisions = len(all_jobs), len(all_decisions)
+            mark = outgoing.mark()
             try:
                 refusal = decide(record)
             except JobTooLarge as large:
-                del all_jobs[jobs:], all_decisions[decisions:]
+                outgoing.cut(mark)
                 refusal = Parked("too_large", str(large), self._step, self._type)
             except (FatalError, MemoryError):
                 raise
             except Exception as error:  # noqa: BLE001  (the one place where a defect becomes a dead letter)
-                del all_jobs[jobs:], all_decisions[decisions:]
+                outgoing.cut(mark)
                 refusal = Parked("unexpected_error", describe(error), self._step, self._type)
             if refusal is not None:
                 self._note(refusal, piece, record, is_events)
             if outcomes is not None:
-                outcomes.append(Outcome(*outcome_of(refusal), all_jobs[jobs:], all_decisions[decisions:]))
+                jobs, decisions, _ = mark
+                outcomes.append(Outcome(*outcome_of(refusal), outgoing.jobs[jobs:], outgoing.decisions[decisions:]))
             self.inputs += 1
 
     def _decider(self, topic: str) -> Callable[[SourceRecord], Refusal | None]:
@@ -126,22 +139,7 @@ class CustomerChunk:
         """Put together what follows from the chunk."""
         counts = self._counts
         output = Output(counts=counts)
-        jobs: dict[str, list[OutputRecord]] = {}
-        for channel, job in self._jobs:
-            try:
-                jobs[channel].append(job)
-            except KeyError:
-                jobs[channel] = [job]
-        requests = jobs.pop(Topic.CODE_REQUESTS, None)
-        if requests is not None:
-            output.lane(Topic.CODE_REQUESTS, partition).extend(requests)
-            counts[("code_requests",)] = len(requests)
-        for channel, records in jobs.items():
-            output.lane(deliveries(channel), partition).extend(records)
-            counts["jobs", channel] = len(records)
-        for reason, decision in self._decisions:
-            output.lane(Topic.DECISIONS, partition).append(decision)
-            counts["decisions", reason] += 1
+        self._outgoing.write(output, partition)
         for parked, piece, record in self._parked:
             letter = dead_letter(parked, piece.topic, piece.partition, record, parked_at)
             output.lane(Topic.DEAD_LETTERS, partition).append(letter)
@@ -162,24 +160,33 @@ class CustomerChunk:
             refusal = self._ask_again(event)
             if refusal is not None:
                 return refusal
+        refusal = self._process(event, len(record.value or b""))
+        if refusal is None:
+            self.ids.add(hashed)
+            self._processed[event.type] = self._processed.get(event.type, 0) + 1
+        return refusal
+
+    def _process(self, event: Event, read: int) -> Refusal | None:
+        """Let an event of so many bytes change its customer, and meet the distributions."""
         self._step = "state"
         key = event.customer_id.encode()
         before = self.states.get(key)
         after = self._state_after(event, before)
         if isinstance(after, Parked):
             return after
-        size = 0
-        if after is not before:
-            size = self.states.size_after(key, after, len(record.value or b""))
+        moves, size = _NO_MOVES, 0
+        if after is not None and after is not before:
+            after, moves = self._reevaluated(before, after, event.customer_id)
+            size = self._size_after(key, after, moves, read)
             if size > OUTPUT_LIMIT:
                 return self._state_too_large(size)
         if after is not None and event.type not in FEED_ONLY_EVENTS:
             self._emit(event, after, None)
+        if after is not None and moves:
+            announce(moves, after, event.customer_id, Cause.of_event(event), self._definitions, self._outgoing)
         # Nothing below this line can fail.
         if after is not before:
             self.states.put(key, after, size)
-        self.ids.add(hashed)
-        self._processed[event.type] = self._processed.get(event.type, 0) + 1
         return None
 
     def _ask_again(self, event: Event) -> Refusal | None:
@@ -187,7 +194,11 @@ class CustomerChunk:
         if event.is_own_publication:
             return Ignored("own_publication", event.type)
         segment_id = event.segment_id if event.type in _SEGMENT_EVENTS else None
-        kind = None if segment_id is None else self._definitions.segment_type(segment_id)
+        if segment_id is None:
+            return None
+        # One that this partition has been told of need not be in force for all yet.
+        computed = self._segments.get(segment_id)
+        kind = self._definitions.segment_type(segment_id) if computed is None else computed.type
         if kind is None or kind == "external":
             return None
         return Parked("segment_is_computed", f"membership of a {kind} segment is decided here", type=event.type)
@@ -197,7 +208,7 @@ class CustomerChunk:
         if event.type == CUSTOMER_DELETED:
             return None
         state = before or NEW_CUSTOMER
-        after = after_event(state, event)
+        after = after_event(state, event, keep_time=self._segments.depend_on_date)
         if after.profile is not state.profile and is_too_deep(after.profile):
             return Parked("invalid_event", TOO_DEEP, self._step, event.type)
         if event.type in _SEGMENT_EVENTS:
@@ -206,6 +217,21 @@ class CustomerChunk:
             if memberships is not after.memberships:
                 return after.with_memberships(memberships)
         return after
+
+    def _reevaluated(
+        self, before: CustomerState | None, after: CustomerState, customer_id: str
+    ) -> tuple[CustomerState, Sequence[Move]]:
+        """Decide anew about the computed segments that a change concerns."""
+        if not self._segments:
+            return after, _NO_MOVES
+        self._step = "segments"
+        assert after.now is not None
+        segments = concerned(self._segments, before, after)
+        memberships, moves = reevaluate(segments, after, customer_id, after.now)
+        if before is None:
+            # Those whom a static segment lists belong to it also while nothing else is known of them.
+            moves = [move for move in moves if move.segment.type != "static"]
+        return after if memberships is after.memberships else after.with_memberships(memberships), moves
 
     def _memberships_after(self, event: Event, memberships: list[str]) -> list[str]:
         """Set the membership that upstream tells; a segment that is not in force is not remembered."""
@@ -229,7 +255,7 @@ class CustomerChunk:
         self._step = "jobs"
         occurrence = Occurrence(facts, cause or Cause.of_event(event))
         for distribution in matched:
-            distribution.emit(occurrence, self._jobs, self._decisions)
+            distribution.emit(occurrence, self._outgoing.jobs, self._outgoing.decisions)
 
     def _decide_publication(self, record: SourceRecord) -> Refusal | None:
         """Take a record of `publications`: a code was given. It changes nothing and may start distributions."""
@@ -253,13 +279,24 @@ class CustomerChunk:
         if isinstance(told, Parked):
             return told
         self._step = "state"
-        after = after_record(before or NEW_CUSTOMER, told, instant_of(record.timestamp))
-        if after is not before:
-            size = self.states.size_after(key, after, len(record.value))
-            if size > OUTPUT_LIMIT:
-                return self._state_too_large(size)
-            self.states.put(key, after, size)
+        at = instant_of(record.timestamp)
+        after = after_record(before or NEW_CUSTOMER, told, at, keep_time=self._segments.depend_on_date)
+        if after is before:
+            return None
+        after, moves = self._reevaluated(before, after, told["id"])
+        size = self._size_after(key, after, moves, len(record.value))
+        if size > OUTPUT_LIMIT:
+            return self._state_too_large(size)
+        if moves:
+            cause = Cause.of_record(Topic.CUSTOMERS, self._partition, record.offset, format_instant(record.timestamp))
+            announce(moves, after, told["id"], cause, self._definitions, self._outgoing)
+        # Nothing below this line can fail.
+        self.states.put(key, after, size)
         return None
+
+    def _size_after(self, key: bytes, state: CustomerState, moves: Sequence[Move], read: int) -> int:
+        """Return at most how many bytes a changed state has, after so many were read."""
+        return self.states.size_after(key, state, read + sum([len(move.segment.id) for move in moves]))
 
     def _state_too_large(self, size: int) -> Parked:
         detail = f"the customer's state would have {size} bytes; at most {OUTPUT_LIMIT} are written"

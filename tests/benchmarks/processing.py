@@ -20,6 +20,7 @@ import orjson
 from streamproc.domain.configuration import KINDS, InForce
 from streamproc.local.shop import Shop
 from streamproc.matching.definitions import Definitions
+from streamproc.matching.segments import ComputedSegments
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Record, Slice
 from streamproc.runtime.store import StateStore
@@ -51,7 +52,9 @@ class Run:
     def __init__(self, definitions: Definitions, chunks: list[Slice]) -> None:
         self.chunks = chunks
         self.state, self.task_state = StateStore(), StateStore()
-        self.processor = CustomerProcessor(0, self.state, self.task_state, definitions, dead_letter_limit=1.0)
+        self.processor = CustomerProcessor(
+            0, self.state, self.task_state, definitions, ComputedSegments(ZoneInfo("UTC")), dead_letter_limit=1.0
+        )
         self.jobs = 0
 
     def __call__(self) -> None:

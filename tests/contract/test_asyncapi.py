@@ -81,7 +81,7 @@ def test_the_directions_are_those_of_streamproc() -> None:
     own |= {"code-state"}
     assert received == {"customer-events", "customers"} | configuration | own
     sent = {name.removeprefix("send.") for name in DOCUMENT["operations"] if name.startswith("send.")}
-    outputs = {"decisions", "dead-letters", "config-verdicts", "distribution-status", "publications"}
+    outputs = {"decisions", "dead-letters", "segment-changes", "config-verdicts", "distribution-status", "publications"}
     assert sent == {f"deliveries.{channel}" for channel in CHANNELS} | outputs | own
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.cli.json_lines import is_blank, read_lines
-from streamproc.cli.simulation import Simulation
+from streamproc.cli.simulation import InForceOffline, Simulation
 from streamproc.codes.memory import MemoryLedger, make_without_end
 from streamproc.domain.code_requests import CodeRequest, fulfil
 from streamproc.domain.jobs import Message
@@ -16,7 +16,7 @@ from streamproc.processing.customer_chunk import Outcome
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Record, Slice
 from streamproc.runtime.store import StateStore
-from tests.properties.test_processing import DEFINITIONS, NOISE, NOW, events
+from tests.properties.test_processing import DEFINITIONS, NOISE, NOW, SEGMENTS, ZONE, events
 from tests.unit.cli.test_json_lines import Pieces
 
 VALUES = st.lists(
@@ -37,7 +37,9 @@ def cut(content: bytes, lengths: list[int]) -> Pieces:
 
 
 def simulated(stream: Pieces) -> bytes:
-    simulation = Simulation(DEFINITIONS)
+    in_force = InForceOffline(ZONE)
+    in_force.definitions, in_force.segments = DEFINITIONS, SEGMENTS
+    simulation = Simulation(in_force)
     return b"".join(
         simulation.take_events([line for line in lines if not is_blank(line)], NOW) for lines in read_lines(stream)
     )
@@ -46,7 +48,7 @@ def simulated(stream: Pieces) -> bytes:
 def decided(values: list[bytes]) -> list[Outcome]:
     """Ask the processor itself, all in one chunk."""
     outcomes: list[Outcome] = []
-    processor = CustomerProcessor(0, StateStore(), StateStore(), DEFINITIONS, dead_letter_limit=1)
+    processor = CustomerProcessor(0, StateStore(), StateStore(), DEFINITIONS, SEGMENTS, dead_letter_limit=1)
     records = [Record(offset, NOW, key_of(value), value) for offset, value in enumerate(values)]
     processor.process([Slice("customer-events", 0, records)], NOW, outcomes)
     return outcomes

@@ -1,11 +1,14 @@
 """Configuration objects for tests: small, valid, each field open to be replaced."""
 
+from collections.abc import Iterable
+from datetime import UTC, tzinfo
 from typing import Any
 
 import orjson
 
 from streamproc.domain.configuration import Configuration, InForce
 from streamproc.domain.judge import Verdict, judge
+from streamproc.matching.segments import ComputedSegments
 
 Json = dict[str, Any]
 
@@ -41,6 +44,25 @@ def validation_rule(**fields: Any) -> Json:
 def segment(**fields: Any) -> Json:
     """A segment that upstream keeps."""
     return {"id": "seg_1", "name": "VIP", "type": "external"} | fields
+
+
+def dynamic_segment(**fields: Any) -> Json:
+    """Those in the gold club."""
+    return {
+        "id": "seg_gold",
+        "name": "Gold",
+        "type": "dynamic",
+        "filter": {"metadata.club": {"conditions": {"$is": ["gold"]}}},
+    } | fields
+
+
+def computed_segments(objects: Iterable[tuple[str, Json]], zone: tzinfo = UTC) -> ComputedSegments:
+    """Compile the static and dynamic segments among objects that are told with their kinds."""
+    segments = ComputedSegments(zone)
+    for kind, record in objects:
+        if kind == "segments":
+            segments.put(record["id"], InForce(kind, record["id"], 1, record))
+    return segments
 
 
 def campaign(**fields: Any) -> Json:

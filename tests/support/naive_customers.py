@@ -76,6 +76,18 @@ def take(customer: NaiveCustomer, event: Json) -> NaiveCustomer:
     return customer
 
 
+def merged(profile: Json, told: Json) -> Json:
+    """Lay what an event tells of a customer over its profile; the result holds no nulls."""
+    result = dict(profile)
+    for name, value in told.items():
+        if name in {"metadata", "address"} and isinstance(value, dict):
+            former = result.get(name)
+            result[name] = merged(former if isinstance(former, dict) else {}, value)
+        elif value is not None:
+            result[name] = value
+    return result
+
+
 def _order(customer: NaiveCustomer, event: Json) -> None:
     order = event["data"].get("order")
     if not isinstance(order, dict) or not isinstance(order.get("id"), str):

@@ -8,6 +8,7 @@ committed after the jobs were acknowledged.
 import asyncio
 import signal
 from collections.abc import Sequence
+from datetime import UTC
 from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from aiokafka.structs import TopicPartition
 
 from streamproc.clock import now_milliseconds
 from streamproc.matching.definitions import Definitions
+from streamproc.matching.segments import ComputedSegments
 from streamproc.operations.health import Health
 from streamproc.operations.metrics import Metrics
 from streamproc.operations.web import served_pages
@@ -38,7 +40,9 @@ class PlainTask:
 
     def __init__(self, partition: int, definitions: Definitions) -> None:
         self._stores = (StateStore(), StateStore())
-        self._processor = CustomerProcessor(partition, *self._stores, definitions, dead_letter_limit=1)
+        self._processor = CustomerProcessor(
+            partition, *self._stores, definitions, ComputedSegments(UTC), dead_letter_limit=1
+        )
 
     def process(self, slices: Sequence[Slice]) -> Output:
         """Decide, and merge at once what was staged."""

@@ -21,7 +21,7 @@ from streamproc.local.sample import CONFIGURATION
 from streamproc.local.shop import Shop, ShopOptions
 from streamproc.topics import INPUT_LIMIT
 from tests.support.codes import codes
-from tests.support.configuration import campaign, distribution, segment, validation_rule
+from tests.support.configuration import campaign, distribution, dynamic_segment, segment, validation_rule
 
 CREATED_AT = "2026-03-03T12:00:00Z"
 ENTERED = {"event": "customer.segment.entered", "segment_id": "seg_1"}
@@ -419,3 +419,44 @@ def test_whoever_joins_once_gets_the_same_code_again_and_starts_nothing_anew(tmp
     assert again["jobs"][0]["publication"] == first["jobs"][0]["publication"]
     assert again["jobs"][0]["action"] == first["jobs"][0]["action"] != other["jobs"][0]["action"]
     assert again["jobs"][0]["id"] != first["jobs"][0]["id"]
+
+
+GOLD = dynamic_segment(id="seg_gold")
+ON_GOLD = distribution(id="hello", name="hello", trigger=ENTERED | {"segment_id": "seg_gold"})
+
+
+def updated(identity: str, club: str) -> dict[str, Any]:
+    customer = {"id": "ann", "email": "ann@shop.example", "metadata": {"club": club}}
+    return event(identity, type="customer.updated", data={"customer": customer})
+
+
+def test_a_dynamic_segment_is_entered_as_the_state_builds_up(tmp_path: Path) -> None:
+    config = configure(tmp_path / "config", segments=[GOLD], distributions=[ON_GOLD])
+    result = told(simulate(config, lines(updated("a", "silver"), updated("b", "gold"), updated("c", "gold"))))
+    assert [[job["cause"].get("via") for job in line["jobs"]] for line in result] == [[], ["entered:seg_gold"], []]
+
+
+def test_those_known_from_the_start_have_entered_silently(tmp_path: Path) -> None:
+    config = configure(tmp_path / "config", segments=[GOLD], distributions=[ON_GOLD])
+    known = lines({"id": "ann", "metadata": {"club": "gold"}})
+    result = told(
+        simulate(config, lines(updated("a", "gold"), updated("b", "x"), updated("c", "gold")), customers=known)
+    )
+    assert [len(line["jobs"]) for line in result] == [0, 0, 1]
+
+
+def test_those_known_from_the_start_are_known_since_the_first_event(tmp_path: Path) -> None:
+    newcomers = {"created_at": {"conditions": {"$less_than_ago": [7]}}}
+    newcomer = dynamic_segment(id="seg_new", filter=newcomers)
+    left = {"event": "customer.segment.left", "segment_id": "seg_new"}
+    config = configure(tmp_path / "config", segments=[newcomer], distributions=[distribution(trigger=left)])
+    known = lines({"id": "ann", "email": "ann@shop.example", "created_at": "2026-03-01T00:00:00Z"})
+    events = lines(event("a"), event("b", created_at="2026-03-09T00:00:00Z"))
+    result = told(simulate(config, events, customers=known))
+    assert [[job["cause"]["via"] for job in line["jobs"]] for line in result] == [[], ["left:seg_new"]]
+
+
+def test_upstream_may_not_tell_who_belongs_to_a_computed_segment(tmp_path: Path) -> None:
+    config = configure(tmp_path / "config", segments=[GOLD], distributions=[ON_GOLD])
+    (line,) = told(simulate(config, lines(event(type=ENTERED["event"], data={"segment": {"id": "seg_gold"}}))))
+    assert (line["outcome"], line["reason"], line["jobs"]) == ("dead_letter", "segment_is_computed", [])

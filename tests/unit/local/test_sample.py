@@ -8,6 +8,7 @@ from streamproc.domain.configuration import Configuration, InForce
 from streamproc.local.sample import CONFIGURATION, REJECTED
 from streamproc.local.shop import Shop, ShopOptions
 from streamproc.matching.definitions import Definitions
+from streamproc.matching.segments import ComputedSegments
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Record, Slice
 from streamproc.runtime.store import StateStore
@@ -48,7 +49,7 @@ def test_the_sample_shows_every_channel_that_goes_without_codes() -> None:
 def test_the_recount_and_the_processor_agree_on_everything() -> None:
     definitions, versions = sample_definitions()
     state, task_state = StateStore(), StateStore()
-    processor = CustomerProcessor(0, state, task_state, definitions)
+    processor = CustomerProcessor(0, state, task_state, definitions, ComputedSegments(ZoneInfo("UTC")))
     shop = Shop(ShopOptions(oversized=True))
     profiles = list(shop.profiles())
     events = list(islice(shop.events(), EVENTS))

@@ -19,7 +19,7 @@ from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Output, Record, Slice
 from streamproc.runtime.store import StateStore
 from streamproc.topics import INPUT_LIMIT, OUTPUT_LIMIT
-from tests.support.configuration import distribution, segment, validation_rule
+from tests.support.configuration import computed_segments, distribution, dynamic_segment, segment, validation_rule
 
 NOW = 1_764_000_000_123
 PARTITION = 3
@@ -51,6 +51,7 @@ class Task:
         self.definitions = Definitions(ZoneInfo("UTC"))
         for kind, record in objects:
             self.definitions.put(kind, record["id"], InForce(kind, record["id"], 0, record))
+        self.segments = computed_segments(objects)
         self.state = StateStore()
         self.task_state = StateStore()
         self.limit = limit
@@ -64,7 +65,13 @@ class Task:
 
     def restart(self) -> None:
         self.processor = CustomerProcessor(
-            PARTITION, self.state, self.task_state, self.definitions, dead_letter_limit=self.limit, window=self.window
+            PARTITION,
+            self.state,
+            self.task_state,
+            self.definitions,
+            self.segments,
+            dead_letter_limit=self.limit,
+            window=self.window,
         )
 
     def records(self, *inputs: Any, key: bytes | None = b"cus_1") -> list[Record]:
@@ -173,7 +180,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("given", "key", "name", "reason", "counted"), ROWS)
 def test_every_input_gets_its_answer(given: Any, key: bytes, name: str, reason: str | None, counted: str) -> None:
-    task = Task(("segments", segment(id="seg_computed", type="dynamic")))
+    task = Task(("segments", dynamic_segment(id="seg_computed")))
     task.take(event("evt_0"))
     before = dict(task.state.items())
     output = task.take(given, key=key)
@@ -201,7 +208,7 @@ def test_a_refused_event_may_come_again_and_is_no_duplicate() -> None:
 
 
 def test_a_duplicate_is_told_before_a_computed_segment() -> None:
-    task = Task(("segments", segment(type="dynamic")))
+    task = Task(("segments", dynamic_segment(id="seg_1")))
     task.take(event("evt_1"))
     task.take(entered("evt_1"))
     assert task.told == [("duplicate", None)]

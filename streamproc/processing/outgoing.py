@@ -1,0 +1,55 @@
+"""What goes out of a customer task: jobs, requests for codes, decisions and changes of membership, as they come."""
+
+from streamproc.domain.jobs import Message
+from streamproc.processing.processor import Output, OutputRecord
+from streamproc.topics import Topic, deliveries
+
+#: How much there was at some moment, to go back to.
+Mark = tuple[int, int, int]
+
+
+class Outgoing:
+    """The messages of one chunk so far, each kind in its order.
+
+    `jobs` are (channel, message); a request for a code stands among them, under the name of its topic. `decisions` are
+    (reason, message), `changes` are (entered or left, message).
+    """
+
+    __slots__ = ("changes", "decisions", "jobs")
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, Message]] = []
+        self.decisions: list[tuple[str, Message]] = []
+        self.changes: list[tuple[str, Message]] = []
+
+    def mark(self) -> Mark:
+        """Return how much there is by now."""
+        return len(self.jobs), len(self.decisions), len(self.changes)
+
+    def cut(self, mark: Mark) -> None:
+        """Take back what has come since."""
+        jobs, decisions, changes = mark
+        del self.jobs[jobs:], self.decisions[decisions:], self.changes[changes:]
+
+    def write(self, output: Output, partition: int) -> None:
+        """Put everything into its topics, and count it."""
+        counts = output.counts
+        lanes: dict[str, list[OutputRecord]] = {}
+        for channel, job in self.jobs:
+            try:
+                lanes[channel].append(job)
+            except KeyError:
+                lanes[channel] = [job]
+        requests = lanes.pop(Topic.CODE_REQUESTS, None)
+        if requests is not None:
+            output.lane(Topic.CODE_REQUESTS, partition).extend(requests)
+            counts[("code_requests",)] = len(requests)
+        for channel, records in lanes.items():
+            output.lane(deliveries(channel), partition).extend(records)
+            counts["jobs", channel] = len(records)
+        for reason, decision in self.decisions:
+            output.lane(Topic.DECISIONS, partition).append(decision)
+            counts["decisions", reason] += 1
+        for change, message in self.changes:
+            output.lane(Topic.SEGMENT_CHANGES, partition).append(message)
+            counts["segment_changes", change] += 1
