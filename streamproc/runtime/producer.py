@@ -112,14 +112,18 @@ class TaskProducer:
     async def write(self, topic: str, partition: int, records: Iterable[OutputRecord], timestamp: int) -> None:
         """Send records in batches, without waiting for their acknowledgements; `timestamp` in milliseconds."""
         tp = TopicPartition(self._kafka.physical(topic), partition)
-        batch = self._producer.create_batch()
+        batch, count = self._producer.create_batch(), 0
+        # The compiled builder inside, because the batch around it takes a third of the time of a record.
+        append = batch._builder.append  # noqa: SLF001
         for key, value, headers in records:
-            if batch.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:
-                await self._send(tp, batch)
-                batch = self._producer.create_batch()
-                batch.append(key=key, value=value, timestamp=timestamp, headers=headers)
-        if batch.record_count():
-            await self._send(tp, batch)
+            if append(count, timestamp, key, value, headers) is None:
+                await self._send(tp, batch, count)
+                batch, count = self._producer.create_batch(), 0
+                append = batch._builder.append  # noqa: SLF001
+                append(count, timestamp, key, value, headers)
+            count += 1
+        if count:
+            await self._send(tp, batch, count)
 
     async def send_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Make the consumed offsets, if there are any, part of the transaction."""
@@ -140,8 +144,8 @@ class TaskProducer:
         await self._producer.abort_transaction()
         self._take_back_sequence_numbers()
 
-    async def _send(self, tp: TopicPartition, batch: BatchBuilder) -> None:
-        count = batch.record_count()
+    async def _send(self, tp: TopicPartition, batch: BatchBuilder, count: int) -> None:
+        batch._relative_offset = count  # noqa: SLF001
         acknowledged = await self._producer.send_batch(batch, tp.topic, partition=tp.partition)
         self._sent.append(_Sent(tp, count, acknowledged))
 
