@@ -6,8 +6,9 @@ and sum. Values: the functions here return new objects and never touch those the
 """
 
 from math import fsum
-from operator import itemgetter
 from typing import Any
+
+import orjson
 
 from streamproc.domain.events import Event, parse_instant
 
@@ -29,12 +30,11 @@ _LARGEST_AMOUNT = 2**53
 _LARGEST_INTEGER = 2**63 - 1  # that the encoder writes
 
 #: The remembered orders by id, in the order in which they became counted; how many older ones count; their sum.
-#: A remembered order is its amount, when it was made in seconds since the epoch, and when it became counted as that
-#: event wrote it. Lists and no classes, because they stand in the state's JSON, and are read with every event.
+#: A remembered order is one text, `amount|made|counted`: when it was made in microseconds since the epoch, and when it
+#: became counted as that event wrote it. Texts and no objects, because they stand in the state's JSON: all of them are
+#: read and written with every order of the customer, and seldom one is looked into.
 Orders = list[Any]
 NO_ORDERS: Orders = [{}, 0, 0]
-
-_made = itemgetter(1)
 
 
 def orders_after(orders: Orders, event: Event) -> Orders:
@@ -58,7 +58,7 @@ def orders_after(orders: Orders, event: Event) -> Orders:
 
 def summary(orders: Orders) -> dict[str, Any]:
     """Return what filters read as `summary.orders`; of the last order only what is known."""
-    amounts = [entry[0] for entry in orders[0].values()]
+    amounts = [_amount_of(entry) for entry in orders[0].values()]
     count = total_count(orders)
     total = orders[2] + (fsum(amounts) if float in map(type, amounts) else sum(amounts))
     told = {"total_count": count, "total_amount": total, "average_amount": total / count if count else 0}
@@ -76,48 +76,60 @@ def total_count(orders: Orders) -> int:
 def last_order_amount(orders: Orders) -> Any:
     """Return the amount of the order that most recently became counted, None where none is remembered."""
     remembered = orders[0]
-    return remembered[next(reversed(remembered))][0] if remembered else None
+    return _amount_of(remembered[next(reversed(remembered))]) if remembered else None
 
 
 def last_order_date(orders: Orders) -> Any:
     """Return when that order became counted, as the event wrote it."""
     remembered = orders[0]
-    return remembered[next(reversed(remembered))][2] if remembered else None
+    return remembered[next(reversed(remembered))].split("|")[2] if remembered else None
 
 
 def _count(orders: Orders, order_id: str, order: dict[str, Any], event: Event) -> Orders:
     made_at = order.get("created_at")
     instant = parse_instant(made_at) if type(made_at) is str else None
-    made = (instant or event.created_at).timestamp()
+    made = round((instant or event.created_at).timestamp() * 1_000_000)
     remembered, count, amount = orders
     if len(remembered) < REMEMBERED:
         remembered = remembered.copy()
     else:
-        oldest = min(map(_made, remembered.values()))
+        oldest = min([_made(entry) for entry in remembered.values()])
         if made < oldest:
             # Whether it has been counted before is not known any more.
             return orders
         remembered = remembered.copy()
-        first = next(one for one, entry in remembered.items() if entry[1] == oldest)
-        count, amount = count + 1, _sum(amount, remembered.pop(first)[0])
+        first = next(one for one, entry in remembered.items() if _made(entry) == oldest)
+        count, amount = count + 1, _sum(amount, _amount_of(remembered.pop(first)))
     told = _amount(order)
-    remembered[order_id] = [0 if told is None else told, made, event.body["created_at"]]
+    remembered[order_id] = f"{_written(0 if told is None else told)}|{made}|{event.body['created_at']}"
     return [remembered, count, amount]
 
 
-def _correct(orders: Orders, order_id: str, known: list[Any], order: dict[str, Any]) -> Orders:
+def _correct(orders: Orders, order_id: str, known: str, order: dict[str, Any]) -> Orders:
     """Take over the amount of an order that counts already; its place in the order stays."""
     amount = _amount(order)
-    if amount is None or amount == known[0]:
+    if amount is None or amount == _amount_of(known):
         return orders
-    return [{**orders[0], order_id: [amount, *known[1:]]}, *orders[1:]]
+    return [{**orders[0], order_id: _written(amount) + known[known.index("|") :]}, *orders[1:]]
 
 
-def _amount(order: dict[str, Any]) -> float | None:
+def _written(amount: Any) -> str:
+    return orjson.dumps(amount).decode()
+
+
+def _amount_of(entry: str) -> Any:
+    return orjson.loads(entry[: entry.index("|")])
+
+
+def _made(entry: str) -> int:
+    return int(entry.split("|")[1])
+
+
+def _amount(order: dict[str, Any]) -> Any:
     amount: Any = order.get("amount")
     return amount if type(amount) in _NUMBERS and -_LARGEST_AMOUNT <= amount <= _LARGEST_AMOUNT else None
 
 
-def _sum(one: float, other: float) -> float:
+def _sum(one: Any, other: Any) -> Any:
     total = one + other
     return total if -_LARGEST_INTEGER <= total <= _LARGEST_INTEGER else float(total)

@@ -9,11 +9,46 @@ _GROWTH = 4
 _FRAME_BYTES = 256  # a state around nothing, and what stands around a part that joins the rest
 
 
+# Of the states that are kept decoded, as they are encoded: decoded they take about six times as much.
+_KEPT_BYTES = 2 * 1024 * 1024
+
+
+class DecodedStates:
+    """The states of the customers that were touched latest, decoded, over those of a task's store.
+
+    Whoever is active once mostly comes again soon, and decoding would be a good part of the work on an event. When half
+    of the room is used up by new ones, the older half is let go.
+    """
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, tuple[int, CustomerState]] = {}
+        self._old: dict[bytes, tuple[int, CustomerState]] = {}
+        self._room = _KEPT_BYTES // 2
+
+    def get(self, key: bytes) -> tuple[int, CustomerState] | None:
+        """Return the size of a state's record and the state, None when it is not here."""
+        found = self._young.get(key)
+        return self._old.get(key) if found is None else found
+
+    def keep(self, key: bytes, size: int, state: CustomerState) -> None:
+        """Keep a state that is now in the store, or was found there."""
+        if self._room < size:
+            self._old, self._young, self._room = self._young, {}, _KEPT_BYTES // 2
+        self._young[key] = size, state
+        self._room -= size
+
+    def forget(self, key: bytes) -> None:
+        """Let go of a customer that has no state any more."""
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
+
 class StagedStates:
     """States by key, over a store that stays as it is until `flush`. None is a customer without state."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, decoded: DecodedStates) -> None:
         self._store = store
+        self._decoded = decoded
         self._states: dict[bytes, CustomerState | None] = {}
         # What each state has at most when it is encoded, as it was found, and of those that changed as it is now.
         self._found: dict[bytes, int] = {}
@@ -21,14 +56,20 @@ class StagedStates:
 
     def get(self, key: bytes) -> CustomerState | None:
         """Return the state as the chunk has it by now."""
-        try:
+        if key in self._states:
             return self._states[key]
-        except KeyError:
+        state: CustomerState | None = None
+        known = self._decoded.get(key)
+        if known is not None:
+            self._found[key], state = known
+        else:
             value = self._store.get(key)
             if value is not None:
+                state = decode_customer(value)
                 self._found[key] = len(value)
-            state = self._states[key] = None if value is None else decode_customer(value)
-            return state
+                self._decoded.keep(key, len(value), state)
+        self._states[key] = state
+        return state
 
     def size_after(self, key: bytes, state: CustomerState | None, read: int) -> int:
         """Return at most how many bytes the changed state has; `read` is the size of the input that it comes from.
@@ -53,6 +94,10 @@ class StagedStates:
         for key in self._changed:
             state = self._states[key]
             if state is not None:
-                self._store.put(key, encode_customer(state))
-            elif self._store.get(key) is not None:
-                self._store.delete(key)
+                value = encode_customer(state)
+                self._store.put(key, value)
+                self._decoded.keep(key, len(value), state)
+            else:
+                self._decoded.forget(key)
+                if self._store.get(key) is not None:
+                    self._store.delete(key)

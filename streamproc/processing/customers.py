@@ -10,7 +10,7 @@ from streamproc.domain.events import format_instant
 from streamproc.matching.definitions import Definitions
 from streamproc.matching.segments import ComputedSegments
 from streamproc.processing.customer_chunk import CustomerChunk, Outcome
-from streamproc.processing.customer_states import StagedStates
+from streamproc.processing.customer_states import DecodedStates, StagedStates
 from streamproc.processing.dead_letters import CircuitBreaker
 from streamproc.processing.duplicates import WINDOW, DuplicateWindow
 from streamproc.processing.processor import Output, Slice, Store
@@ -37,6 +37,7 @@ class CustomerProcessor:
     ) -> None:
         self._partition = partition
         self._state = state
+        self._decoded = DecodedStates()
         self._task_state = task_state
         self._definitions = definitions
         self._segments = segments
@@ -48,7 +49,7 @@ class CustomerProcessor:
 
         Raises `DeadLetterLimitReached`, before anything was written.
         """
-        states, ids = StagedStates(self._state), self._window.stage()
+        states, ids = StagedStates(self._state, self._decoded), self._window.stage()
         chunk = CustomerChunk(self._definitions, self._segments, states, ids, outcomes)
         for piece in slices:
             chunk.work(piece)

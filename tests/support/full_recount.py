@@ -63,12 +63,16 @@ def written_customer(value: bytes) -> Customer:
     return Customer(
         state["profile"],
         state.get("memberships", []),
-        [(order_id, amount, counted_at) for order_id, (amount, _, counted_at) in remembered.items()],
+        [_remembered(order_id, *entry.split("|")) for order_id, entry in remembered.items()],
         (count, amount),
         {name: (count, last) for name, (count, last) in state.get("events", {}).items()},
         state.get("points", {}),
         state.get("tiers", {}),
     )
+
+
+def _remembered(order_id: str, amount: str, _made: str, counted_at: str) -> tuple[str, Any, str]:
+    return order_id, orjson.loads(amount), counted_at
 
 
 def differing(one: dict[str, Customer], other: dict[str, Customer]) -> list[str]:

@@ -90,7 +90,7 @@ def test_a_record_that_says_nothing_new_leaves_the_same_object_unless_its_time_i
 FULL = CustomerState(
     {"id": "c", "metadata": {"a": [1, 2.5, None, True]}},
     ["seg_1", "seg_2"],
-    [{"o": [5, 1.5, "2026-11-24T10:00:00Z"]}, 1, 2.5],
+    [{"o": "5|1500000|2026-11-24T10:00:00Z"}, 1, 2.5],
     {"cart": [1, "2026-11-24T10:00:00Z"]},
     {"camp": [5, "Points"]},
     {"camp": ["gold", None]},
