@@ -5,6 +5,7 @@ Events of the shop in chunks of 2,000, against 100 live definitions; most start 
 
 import argparse
 import cProfile
+import gc
 import json
 import pstats
 import tempfile
@@ -24,6 +25,7 @@ from streamproc.matching.segments import ComputedSegments
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Record, Slice
 from streamproc.runtime.store import StateStore
+from streamproc.worker import GC_THRESHOLDS
 from tests.benchmarks.definitions import write_configuration
 
 LIVE = 100
@@ -78,6 +80,7 @@ def main() -> None:
     parser.add_argument("--live", type=int, default=LIVE, help="live definitions")
     parser.add_argument("--profile", action="store_true", help="show the functions that take the time")
     given = parser.parse_args()
+    gc.set_threshold(*GC_THRESHOLDS)
     definitions = make_definitions(given.live)
     records = [
         Record(offset, NOW, key, value) for offset, (_, key, value) in enumerate(islice(Shop().events(), EVENTS))
