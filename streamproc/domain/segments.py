@@ -1,6 +1,5 @@
 """Segments: their form, and what goes with which type. What a filter may say is for `domain.rules`."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -9,17 +8,14 @@ from streamproc.domain.form import Form, Id, Text, json_path
 from streamproc.domain.problems import Problem
 from streamproc.domain.rules import FilterFindings, check_filter
 
-# What tells who belongs to a segment of each type: that field is needed, the other one is refused.
+# What tells who belongs to a segment of each type, and is needed. On another type it is surplus: kept, and ignored.
 _MEMBERS_BY = {"static": "customers", "dynamic": "filter", "external": None}
-_FIELDS = {"customers": "array", "filter": "object"}
+_JSON_TYPES = {"customers": "array", "filter": "object"}
 
 
 def _what_goes_with(segment_type: str) -> dict[str, Any]:
     needed = _MEMBERS_BY[segment_type]
-    fields = {name: {"type": kind if name == needed else "null"} for name, kind in _FIELDS.items()}
-    then: dict[str, Any] = {"properties": fields}
-    if needed is not None:
-        then["required"] = [needed]
+    then = {} if needed is None else {"required": [needed], "properties": {needed: {"type": _JSON_TYPES[needed]}}}
     return {"if": {"properties": {"type": {"const": segment_type}}, "required": ["type"]}, "then": then}
 
 
@@ -53,16 +49,7 @@ def check_segment(record: dict[str, Any]) -> FilterFindings:
         return findings
     if segment_type == "dynamic" and isinstance(record.get("filter"), dict):
         findings = check_filter(record["filter"], "$.filter")
-    findings.errors = [*_check_fields(record, segment_type), *findings.errors]
-    return findings
-
-
-def _check_fields(record: dict[str, Any], segment_type: str) -> Iterator[Problem]:
     needed = _MEMBERS_BY[segment_type]
-    for name in _FIELDS:
-        given = record.get(name) is not None
-        if name == needed and not given:
-            yield Problem(json_path("$", name), "schema", f"a {segment_type} segment needs {name}")
-        elif name != needed and given:
-            told = f"goes with another type than {segment_type}"
-            yield Problem(json_path("$", name), "schema", told)
+    if needed is not None and record.get(needed) is None:
+        findings.errors.append(Problem(json_path("$", needed), "schema", f"a {segment_type} segment needs {needed}"))
+    return findings
