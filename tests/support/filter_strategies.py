@@ -71,7 +71,7 @@ customers = st.builds(
 def state_of(known: Known) -> CustomerState:
     """The state that holds what is known."""
     orders: list[Any] = [
-        {f"ord_{place}": [order.amount, place, order.counted_at] for place, order in enumerate(known.orders)},
+        {f"ord_{place}": f"{order.amount}|{place}|{order.counted_at}" for place, order in enumerate(known.orders)},
         0,
         0,
     ]
