@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import Self
+from typing import Any, Protocol, Self
 
 from aiokafka.structs import TopicPartition
 
 from streamproc.local.kafka import LocalKafka
+from streamproc.runtime.kafka import Kafka
 from streamproc.topics import CHANNELS, Topic, deliveries
-from tests.crash.shop_run import ShopRun
 from tests.support.streams import reader
 from tests.support.workers import POLL_SECONDS, WorkerProcess, Workers, until
 
@@ -45,23 +45,47 @@ class Tally:
     ended_unasked: int = 0
 
 
-class Turmoil:
-    """A number of workers that stays the same; every disturbance comes while its victim works on a burst."""
+class Run(Protocol):
+    """What is disturbed: somebody who has events for the workers."""
 
-    def __init__(self, run: ShopRun, workers: Workers, rng: Random, burst: int, *, may_end: MayEnd = fenced) -> None:
+    @property
+    def kafka(self) -> Kafka:
+        """Where the workers are."""
+
+    async def write(self, events: int) -> None:
+        """Write the next events."""
+
+
+class Turmoil:
+    """A number of workers that stays the same; every disturbance comes while its victim works on a burst.
+
+    `kind` is that of the tasks by whose commits this is seen.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        workers: Workers,
+        rng: Random,
+        burst: int,
+        *,
+        may_end: MayEnd = fenced,
+        kind: str = "customer",
+    ) -> None:
         self.tally = Tally()
         self._run = run
         self._workers = workers
         self._rng = rng
         self._burst = burst
         self._may_end = may_end
+        self._kind = kind
         self._running: list[WorkerProcess] = []
         self._writing: set[asyncio.Task[None]] = set()
 
     @classmethod
     @asynccontextmanager
     async def of(
-        cls, run: ShopRun, workers: Workers, count: int, rng: Random, burst: int, **options: MayEnd
+        cls, run: Run, workers: Workers, count: int, rng: Random, burst: int, **options: Any
     ) -> AsyncIterator[Self]:
         """Start so many workers, and keep starting those that were told to end by the fence."""
         turmoil = cls(run, workers, rng, burst, **options)
@@ -151,7 +175,7 @@ class Turmoil:
             burst = asyncio.create_task(self._run.write(self._burst))
             self._writing.add(burst)
             burst.add_done_callback(self._writing.discard)
-            enough = await victim.commits() + self._rng.randint(*COMMITS_SEEN_BEFORE)
+            enough = await victim.commits(self._kind) + self._rng.randint(*COMMITS_SEEN_BEFORE)
 
             # A worker that has had its share of the burst in fewer commits is struck as it is.
             patience = asyncio.get_running_loop().time() + SHARE_SECONDS
@@ -163,7 +187,7 @@ class Turmoil:
                 patience: float = patience,
             ) -> bool:
                 done = burst.done() and asyncio.get_running_loop().time() > patience
-                return done or await victim.commits() >= enough
+                return done or await victim.commits(self._kind) >= enough
 
             await self._while_it_runs(victim, has_committed)
             if victim in self._running:

@@ -134,9 +134,9 @@ class WorkerProcess:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    async def commits(self) -> float:
-        """Count the chunks of customer tasks that it has committed."""
-        return await self.metric("streamproc_commits_total", kind="customer")
+    async def commits(self, kind: str = "customer") -> float:
+        """Count the chunks of tasks of a kind that it has committed."""
+        return await self.metric("streamproc_commits_total", kind=kind)
 
     async def _has_ended(self) -> bool:
         return self.exit_code is not None
