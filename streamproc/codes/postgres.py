@@ -26,6 +26,8 @@ _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
 _LONG_SECONDS = 3600.0  # for what looks at whole pools
 
+# `InternalClientError` is what the driver raises when a connection is lost at certain moments.
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _Connection = Any  # the driver has two kinds, a plain one and one lent by a pool
 
 
@@ -92,7 +94,7 @@ class PostgresLedger:
                 pool = self._opened = self._opened or await self._open()
             async with pool.acquire(timeout=_CONNECT_SECONDS) as connection, connection.transaction():
                 yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             self._pools = {}
             raise LedgerUnavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
 

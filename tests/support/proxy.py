@@ -47,7 +47,11 @@ class Proxy:
         await self.cut()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
+        try:
+            there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
+        except OSError:
+            writer.transport.abort()
+            return
         self._connections |= {writer, back}
         try:
             await asyncio.gather(_pump(reader, back), _pump(there, writer))

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from streamproc.cli import main
 from streamproc.cli.simulate import Progress
-from streamproc.domain.jobs import publication_id
+from streamproc.domain.jobs import job_id, publication_id
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION
 from streamproc.local.shop import Shop, ShopOptions
@@ -460,3 +460,22 @@ def test_upstream_may_not_tell_who_belongs_to_a_computed_segment(tmp_path: Path)
     config = configure(tmp_path / "config", segments=[GOLD], distributions=[ON_GOLD])
     (line,) = told(simulate(config, lines(event(type=ENTERED["event"], data={"segment": {"id": "seg_gold"}}))))
     assert (line["outcome"], line["reason"], line["jobs"]) == ("dead_letter", "segment_is_computed", [])
+
+
+def test_a_code_for_entering_a_segment_follows_from_the_event_and_its_publication_from_the_code(tmp_path: Path) -> None:
+    buyers = {"id": "seg_1", "name": "Buyers", "type": "dynamic"}
+    buyers |= {"filter": {"summary.orders.total_count": {"conditions": {"$more_than": [0]}}}}
+    published = {"event": "customer.publication.succeeded", "campaign_id": "camp_1"}
+    config = configure(
+        tmp_path / "config",
+        campaigns=[campaign()],
+        segments=[buyers],
+        distributions=[codes(trigger=ENTERED), distribution(id="news", name="News", trigger=published)],
+    )
+    (line,) = told(simulate(config, lines(event())))
+    code, news = line["jobs"]
+    cause = {"event_id": "evt_1", "type": "customer.order.paid", "created_at": CREATED_AT}
+    publication = publication_id("evt_1#entered:seg_1", "ann", "distr_codes", "camp_1")
+    assert (code["cause"], code["publication"]) == ({**cause, "via": "entered:seg_1"}, {"id": publication})
+    assert news["cause"] == {**cause, "via": f"published:{publication}"}
+    assert news["id"] == job_id(f"evt_1#published:{publication}", "ann", "news", "email", 0)
