@@ -1,20 +1,19 @@
-"""`make bench`: throughput against a plain loop, and latency, on a local broker. Writes build/bench.json."""
+"""`make bench`: throughput against a plain loop, latency, and codes, on local servers. Writes build/bench.json."""
 
 import argparse
 import asyncio
 import json
-import platform
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
 from streamproc.local.kafka import kafka
+from tests.benchmarks import codes
 from tests.benchmarks.bench_worker import apply_definitions, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.latency import measure_latency
 from tests.benchmarks.load import fill, shop_events
 
@@ -22,16 +21,6 @@ PARTITIONS = 8
 LIVE = 100
 RATE = 1000
 RESULT = Path("build/bench.json")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the result."""
-
-    name: str
-    value: float
-    unit: str
-    conditions: str
 
 
 async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
@@ -84,12 +73,8 @@ def main() -> None:
     given = parser.parse_args()
     with kafka() as bootstrap:
         figures = uvloop.run(run(bootstrap, given.events, given.seconds))
-    table = Table(
-        "figure", "value", "unit", "conditions", title=f"{platform.machine()}, Python {platform.python_version()}"
-    )
-    for figure in figures:
-        table.add_row(figure.name, f"{figure.value:,}", figure.unit, figure.conditions)
-    Console().print(table)
+    figures += codes.measure()
+    show(figures)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
     print(f"written to {RESULT}")

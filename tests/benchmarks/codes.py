@@ -1,39 +1,57 @@
-"""Codes allocated per second: `python -m tests.benchmarks.codes`.
+"""Codes allocated per second, and what a code job costs beside a plain one: `python -m tests.benchmarks.codes`.
 
-PostgreSQL beside it, requests in chunks as a code task takes them. First one worker with one task, then as many as
-`--tasks` on one campaign. What a code job costs the processors is measured without the database.
+PostgreSQL beside it, requests in chunks as a code task takes them: by one task, and by several on one campaign. The
+processors are measured without Kafka and database.
 """
 
 import argparse
 import asyncio
+import gc
 from time import perf_counter
+from zoneinfo import ZoneInfo
+
+import orjson
 
 from streamproc.codes.postgres import PostgresLedger
-from streamproc.domain.codes import CodeForm, Wanted
+from streamproc.domain.codes import Allocation, CodeForm, Wanted
+from streamproc.domain.configuration import InForce
 from streamproc.local.postgres import postgres
+from streamproc.matching.definitions import Definitions
+from streamproc.matching.segments import ComputedSegments
+from streamproc.processing.codes import CodeProcessor
+from streamproc.processing.customers import CustomerProcessor
+from streamproc.processing.processor import OutputRecord, Record, Slice
+from streamproc.runtime.store import StateStore
+from streamproc.worker import GC_THRESHOLDS
+from tests.benchmarks.figures import Figure, show
+from tests.support.codes import codes
+from tests.support.configuration import campaign, distribution
 from tests.support.databases import fresh_database
 
 CHUNK = 2_000
 IMPORTED = 100_000
+TASKS = 4
+ROUNDS = 5
+NOW = 1_764_000_000_000
 
 
-def wanted(campaign: str, first: int, count: int, **more: object) -> list[Wanted]:
+def wanted(campaign_id: str, first: int, count: int, **more: object) -> list[Wanted]:
     """Make requests that nobody has made."""
     return [
-        Wanted(f"pub_{number:032x}", campaign, f"cust_{number}", **more)  # type: ignore[arg-type]
+        Wanted(f"pub_{number:032x}", campaign_id, f"cust_{number}", **more)  # type: ignore[arg-type]
         for number in range(first, first + count)
     ]
 
 
-async def measure(ledger: PostgresLedger, campaign: str, tasks: int, each: int, **more: object) -> float:
+async def rate(ledger: PostgresLedger, campaign_id: str, tasks: int, each: int, **more: object) -> float:
     """Return codes per second with so many tasks asking at once, each for so many."""
     start = perf_counter()
 
     async def work(task: int) -> int:
         given = 0
         for first in range(0, each, CHUNK):
-            number = hash((campaign, task)) % 2**40 * 2**20 + first
-            given += len(await ledger.allocate(wanted(campaign, number, min(CHUNK, each - first), **more)))
+            number = hash((campaign_id, task)) % 2**40 * 2**20 + first
+            given += len(await ledger.allocate(wanted(campaign_id, number, min(CHUNK, each - first), **more)))
         return given
 
     given = sum(await asyncio.gather(*map(work, range(tasks))))
@@ -41,30 +59,97 @@ async def measure(ledger: PostgresLedger, campaign: str, tasks: int, each: int, 
     return given / (perf_counter() - start)
 
 
-async def run(address: str, tasks: int, codes: int) -> None:
-    """Measure and print."""
-    ledger = PostgresLedger(address, connections=tasks)
+async def ledger_figures(address: str, count: int) -> list[Figure]:
+    """Measure the ledger."""
+    ledger = PostgresLedger(address, connections=TASKS)
+    began = perf_counter()
     for pool in ("one", "several", "once"):
-        begun = perf_counter()
-        for first in range(0, codes, IMPORTED):
-            await ledger.add(pool, [f"{pool}-{number:09}" for number in range(first, min(first + IMPORTED, codes))])
-        print(f"imported {codes / (perf_counter() - begun):>10,.0f} codes/s")
+        for first in range(0, count, IMPORTED):
+            await ledger.add(pool, [f"{pool}-{number:09}" for number in range(first, min(first + IMPORTED, count))])
+    imported = 3 * count / (perf_counter() - began)
     made = CodeForm.of({"code": {"pattern": "##########"}})
-    print(f"1 task          {await measure(ledger, 'one', 1, codes):>10,.0f} codes/s")
-    print(f"{tasks} tasks, 1 pool {await measure(ledger, 'several', tasks, codes // tasks):>10,.0f} codes/s")
-    print(f"join once       {await measure(ledger, 'once', 1, codes, joins_once=True):>10,.0f} codes/s")
-    print(f"made            {await measure(ledger, 'made', 1, codes, made=made):>10,.0f} codes/s")
+    told = f"chunks of {CHUNK}, PostgreSQL on the same machine"
+    found = [
+        ("codes imported", imported, f"{IMPORTED} at a time"),
+        ("codes allocated, one task", await rate(ledger, "one", 1, count), told),
+        (f"codes allocated, {TASKS} tasks", await rate(ledger, "several", TASKS, count // TASKS), f"one pool, {told}"),
+        ("codes allocated, join once", await rate(ledger, "once", 1, count, joins_once=True), told),
+        ("codes made and allocated", await rate(ledger, "made", 1, count, made=made), told),
+    ]
     await ledger.close()
+    return [Figure(name, round(value), "codes/s", conditions) for name, value, conditions in found]
+
+
+def events() -> Slice:
+    """Return paid orders, one of each customer."""
+    return Slice("customer-events", 0, [Record(number, NOW, *_event(number)) for number in range(CHUNK)])
+
+
+def _event(number: int) -> tuple[bytes, bytes]:
+    customer = {"id": f"cust_{number}", "name": "Ann", "email": "ann@shop.example"}
+    order = {"id": f"ord_{number}", "amount": 9000, "items": [{"product_id": "p", "price": 9000}]}
+    data = {"customer": customer, "order": order}
+    body = {"id": f"evt_{number}", "type": "customer.order.paid", "created_at": "2026-11-24T10:00:00Z", "data": data}
+    return customer["id"].encode(), orjson.dumps(body)
+
+
+def decide(record: dict[str, object], chunk: Slice) -> tuple[float, list[OutputRecord]]:
+    """Return the seconds that a customer task takes for the chunk, and its requests for codes."""
+    zone = ZoneInfo("UTC")
+    definitions = Definitions(zone)
+    for kind, one in (("campaigns", campaign()), ("distributions", record)):
+        definitions.put(kind, str(one["id"]), InForce(kind, str(one["id"]), 1, one))
+    processor = CustomerProcessor(0, StateStore(), StateStore(), definitions, ComputedSegments(zone))
+    began = perf_counter()
+    output = processor.process([chunk], NOW)
+    return perf_counter() - began, output.records.get(("code-requests", 0), [])
+
+
+def fulfil(requests: list[OutputRecord]) -> float:
+    """Return the seconds that a code task takes for the requests, with codes at hand."""
+    slices = [Slice("code-requests", 0, [Record(n, NOW, *request) for n, request in enumerate(requests)])]
+    processor = CodeProcessor(0, StateStore(), Definitions(ZoneInfo("UTC")))
+    began = perf_counter()
+    asked = processor.ask(slices)
+    processor.answer({one.id: Allocation(one.id, "PROMO-12345") for one in asked.wanted})
+    output = processor.process(slices, NOW)
+    spent = perf_counter() - began
+    assert len(output.records["publications", 0]) == len(requests)
+    return spent
+
+
+def job_figures() -> list[Figure]:
+    """Measure the processors."""
+    chunk = events()
+    gc.set_threshold(*GC_THRESHOLDS)
+    plain, asking, giving = [], [], []
+    for _ in range(ROUNDS):
+        plain.append(decide(distribution(), chunk)[0])
+        seconds, requests = decide(codes(), chunk)
+        asking.append(seconds)
+        giving.append(fulfil(requests))
+    told = f"deciding, one e-mail an event, {CHUNK} events, best of {ROUNDS}"
+    costs = [min(several) / CHUNK * 1e6 for several in (plain, asking, giving)]
+    return [
+        Figure("plain job", round(costs[0], 1), "us", told),
+        Figure("code job, customer task", round(costs[1], 1), "us", told),
+        Figure("code job, code task without its ledger", round(costs[2], 1), "us", told),
+        Figure("code job / plain job", round((costs[1] + costs[2]) / costs[0], 2), "ratio", told),
+    ]
+
+
+def measure(count: int = 200_000) -> list[Figure]:
+    """Measure everything, one thing after the other."""
+    with postgres() as server, fresh_database(server) as address:
+        figures = asyncio.run(ledger_figures(address, count))
+    return figures + job_figures()
 
 
 def main() -> None:
-    """Measure."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=4)
     parser.add_argument("--codes", type=int, default=200_000)
-    given = parser.parse_args()
-    with postgres() as server, fresh_database(server) as address:
-        asyncio.run(run(address, given.tasks, given.codes))
+    show(measure(parser.parse_args().codes))
 
 
 if __name__ == "__main__":

@@ -463,8 +463,8 @@ def test_upstream_may_not_tell_who_belongs_to_a_computed_segment(tmp_path: Path)
 
 
 def test_a_code_for_entering_a_segment_follows_from_the_event_and_its_publication_from_the_code(tmp_path: Path) -> None:
-    buyers = {"id": "seg_1", "name": "Buyers", "type": "dynamic"}
-    buyers |= {"filter": {"summary.orders.total_count": {"conditions": {"$more_than": [0]}}}}
+    bought = {"summary.orders.total_count": {"conditions": {"$more_than": [0]}}}
+    buyers = segment(id="seg_1", name="Buyers", type="dynamic", filter=bought)
     published = {"event": "customer.publication.succeeded", "campaign_id": "camp_1"}
     config = configure(
         tmp_path / "config",
