@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
 
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.operations.topic_admin import create_topics
@@ -15,7 +16,7 @@ from streamproc.topics import Topic, deliveries
 from tests.support.codes import codes
 from tests.support.configuration import campaign
 from tests.support.databases import fetch
-from tests.support.streams import read, send_json
+from tests.support.streams import read, reader, send_json
 from tests.support.workers import WorkerProcess, until
 
 PARTITIONS = 8
@@ -79,17 +80,15 @@ class CodesRun:
                 await producer.stop()
             self.written += events
 
-    async def sent(self) -> int:
-        """Count the jobs of one channel, as a committed reader finds them."""
-        return len(await read(self.kafka, deliveries("email")))
-
     async def until_all_sent(self, within: float) -> None:
-        """Wait until there are as many jobs as events."""
-
-        async def all_sent() -> bool:
-            return await self.sent() >= self.written
-
-        await until(all_sent, within=within, what=f"jobs for {self.written} events")
+        """Wait until a committed reader has met as many jobs of one channel as there are events."""
+        topic, met = self.kafka.physical(deliveries("email")), 0
+        async with asyncio.timeout(within), reader(self.kafka) as consumer:
+            consumer.assign([TopicPartition(topic, partition) for partition in range(PARTITIONS)])
+            await consumer.seek_to_beginning()
+            while met < self.written:
+                fetched = await consumer.getmany(timeout_ms=100)
+                met += sum(map(len, fetched.values()))
 
     async def books(self) -> Books:
         """Compare topics and database: every event, job, publication and code."""

@@ -31,7 +31,7 @@ BURST = 3_000
 SURPLUS = 500
 # Small chunks: many allocations and transactions for a kill to fall into.
 SETTINGS = {"CHUNK_RECORDS": 100}
-CATCHING_UP_SECONDS = 180
+CATCHING_UP_SECONDS = 120 + EVENTS / 500
 FORGETFUL_WORKER = (sys.executable, "-m", "tests.support.forgetful_worker")
 
 
