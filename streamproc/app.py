@@ -15,6 +15,7 @@ from streamproc.agents.control import SOURCES as CONTROL_SOURCES
 from streamproc.agents.control import add_control_agent
 from streamproc.agents.customers import SOURCES as CUSTOMER_SOURCES
 from streamproc.agents.customers import add_customers_agent
+from streamproc.clock import now_milliseconds
 from streamproc.codes.desk import Desk, NoLedger
 from streamproc.codes.ledger import Ledger
 from streamproc.codes.levels import LevelReader
@@ -161,7 +162,7 @@ def _code_spec(definitions: Definitions, gate: Gate, desk: Desk) -> TaskSpec:
         return CodeProcessor(partition, stores[Topic.CODE_STATE], definitions)
 
     async def prepare(processor: CodeProcessor, slices: Sequence[Slice]) -> None:
-        await desk.serve(processor, processor.ask(slices))
+        await desk.serve(processor, processor.ask(slices, now_milliseconds()))
 
     return TaskSpec("code", CODE_SOURCES, (Topic.CODE_STATE,), build, gate.passed, prepare)
 

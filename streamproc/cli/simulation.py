@@ -108,7 +108,7 @@ class Simulation:
         slices = [Slice(Topic.CODE_REQUESTS, _PARTITION, [Record(0, now, key, value, headers)])]
         # Campaigns that have only what was imported have no end here either.
         form = CodeForm.of(CodeRequest.read(value).campaign)
-        wanted = [replace(one, made=form) for one in self._codes.ask(slices).wanted]
+        wanted = [replace(one, made=form) for one in self._codes.ask(slices, now).wanted]
         self._codes.answer(self._ledger.allocate_now(wanted))
         fulfilled: list[Fulfilled] = []
         self._codes.process(slices, now, fulfilled)

@@ -23,12 +23,21 @@ _Key = TypeVar("_Key")
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """One accepted object: `version` is its offset in its configuration topic, `record` is it as pushed."""
+    """One accepted object: `version` is its offset in its configuration topic, `record` is it as pushed.
+
+    `halted` says why streamproc itself has paused it, until it is pushed again.
+    """
 
     kind: str
     id: str
     version: int
     record: dict[str, Any]
+    halted: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a distribution may fire, as far as it is itself concerned."""
+        return self.halted is None and bool(self.record["status"] == "live")
 
 
 class Configuration:

@@ -40,7 +40,7 @@ class Definitions:
         in_force = None
         if value is not None:
             record = orjson.loads(value)
-            in_force = InForce(kind, object_id, record["version"], record["object"])
+            in_force = InForce(kind, object_id, record["version"], record["object"], record.get("halted"))
         self.put(kind, object_id, in_force)
 
     def put(self, kind: str, object_id: str, in_force: InForce | None) -> None:
@@ -96,7 +96,7 @@ class Definitions:
         if former is not None:
             self._remove(former)
         # Events start only automatic ones; a manual one is released by the control task.
-        if in_force is not None and in_force.record["status"] == "live" and in_force.record["kind"] == "automatic":
+        if in_force is not None and in_force.is_live and in_force.record["kind"] == "automatic":
             distribution = self._live[distribution_id] = CompiledDistribution(in_force)
             self._add(distribution)
 

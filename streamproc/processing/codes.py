@@ -2,7 +2,8 @@
 
 Before each chunk or step the host calls `ask`, gets from the ledger what that says, and hands it to `answer`. A request
 that finds no code waits behind those of its distribution that wait already, and the control task is told. It goes on
-when another version of the distribution is live; when there is none any more, it is given up, and so is its code.
+when another version of the distribution is live; when there is none any more, it is given up, and so is its code. A
+manual distribution, which may be over by then and is live once in its life, tries again from time to time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from streamproc.topics import Topic, deliveries
 
 #: Requests that go on, or are given up, in one step.
 STEP_REQUESTS = 500
+#: How long the requests of a manual distribution wait before the next attempt.
+AGAIN_MILLISECONDS = 10_000
 # What waits for a change of the definitions: the host looks again from time to time.
 _SOME_DAY = 2**62
 _AT_ONCE = 0
@@ -56,6 +59,8 @@ class CodeProcessor:
         self._returning = ReturningCodes(state)
         #: By distribution the version at which the control task was told that there are no codes.
         self._told: dict[str, int] = {}
+        #: By manual distribution the time of the next attempt.
+        self._again_at: dict[str, int] = {}
         self._items: list[_Item] = []
         self._parked: list[tuple[Parked, SourceRecord]] = []
         self._asked = Asked()
@@ -65,18 +70,18 @@ class CodeProcessor:
     @property
     def wake_at(self) -> int | None:
         """See `Processor`."""
-        if len(self._returning) or any(map(self._can_step, self._waiting.distributions)):
+        if len(self._returning):
             return _AT_ONCE
-        return _SOME_DAY if len(self._waiting) else None
+        return min(map(self._ready_at, self._waiting.distributions), default=None)
 
-    def ask(self, slices: Sequence[Slice]) -> Asked:
+    def ask(self, slices: Sequence[Slice], now: int) -> Asked:
         """Begin a chunk, or without slices a step, and say what it needs of the ledger."""
         self._items, self._parked, self._asked = [], [], Asked()
         self._allocations = {}
         if slices:
             self._take([record for piece in slices for record in piece.records])
         else:
-            self._begin_step()
+            self._begin_step(now)
         self._asked_ids = {wanted.id for wanted in self._asked.wanted}
         return self._asked
 
@@ -84,13 +89,18 @@ class CodeProcessor:
         """Take what the ledger has given, by request; `returned` has gone back."""
         self._allocations = allocations
 
-    def process(self, slices: Sequence[Slice], now: int, outcomes: list[Fulfilled] | None = None) -> Output:  # noqa: ARG002
+    def process(
+        self,
+        slices: Sequence[Slice],  # noqa: ARG002  (the chunk is what was asked for)
+        now: int,
+        outcomes: list[Fulfilled] | None = None,
+    ) -> Output:
         """Decide for what was asked; `outcomes`, where given, gets one entry for each request that has its code."""
         output = Output()
         for request_id in self._asked.returned:
             self._returning.remove(request_id)
         for item in self._items:
-            self._settle(item, output, outcomes)
+            self._settle(item, output, now, outcomes)
         for parked, record in self._parked:
             letter = dead_letter(parked, Topic.CODE_REQUESTS, self._partition, record, format_instant(now))
             output.lane(Topic.DEAD_LETTERS, self._partition).append(letter)
@@ -110,9 +120,11 @@ class CodeProcessor:
             if request.distribution_id not in self._waiting:
                 self._asked.wanted.append(wanted)
 
-    def _begin_step(self) -> None:
+    def _begin_step(self, now: int) -> None:
         self._asked.returned = self._returning.first(STEP_REQUESTS)
-        for distribution_id in filter(self._can_step, self._waiting.distributions):
+        for distribution_id in self._waiting.distributions:
+            if self._ready_at(distribution_id) > now:
+                continue
             for number, value in self._waiting.first(distribution_id, STEP_REQUESTS - len(self._items)):
                 request = CodeRequest.read(value)
                 record = Record(number, 0, request.customer_id.encode(), value)
@@ -122,14 +134,14 @@ class CodeProcessor:
                     campaign = self._configuration.get("campaigns", request.campaign["id"])
                     self._asked.wanted.append(request.wanted(None if campaign is None else campaign.record))
 
-    def _settle(self, item: _Item, output: Output, outcomes: list[Fulfilled] | None) -> None:
+    def _settle(self, item: _Item, output: Output, now: int, outcomes: list[Fulfilled] | None) -> None:
         request = item.request
         allocation = self._allocations.get(request.id)
         if item.waited is not None and self._in_force(request.distribution_id) is None:
             self._give_up(item)
             output.counts[("code_requests_canceled",)] += 1
         elif allocation is None:
-            self._let_wait(item, output)
+            self._let_wait(item, output, now)
         else:
             self._fulfil(item, allocation, output, outcomes)
 
@@ -152,13 +164,14 @@ class CodeProcessor:
         if outcomes is not None:
             outcomes.append(fulfilled)
 
-    def _let_wait(self, item: _Item, output: Output) -> None:
+    def _let_wait(self, item: _Item, output: Output, now: int) -> None:
         distribution_id = item.request.distribution_id
         if item.waited is None:
             self._waiting.add(distribution_id, item.record.offset, item.record.value or b"")
         in_force = self._in_force(distribution_id)
         if in_force is None or item.request.id not in self._asked_ids:
             return
+        self._again_at[distribution_id] = now + AGAIN_MILLISECONDS
         if self._told.get(distribution_id) != in_force.version:
             self._told[distribution_id] = in_force.version
             report = out_of_codes_report(distribution_id, in_force.version, self._partition)
@@ -173,16 +186,17 @@ class CodeProcessor:
         if item.waited is not None:
             self._waiting.remove(item.request.distribution_id, item.waited)
 
-    def _can_step(self, distribution_id: str) -> bool:
-        """Tell whether those that wait can go on, or have to be given up."""
+    def _ready_at(self, distribution_id: str) -> int:
+        """Return when those that wait can go on, or have to be given up."""
         in_force = self._in_force(distribution_id)
         if in_force is None:
-            return True
-        return (
-            in_force.record["status"] == "live"
-            and in_force.version != self._told.get(distribution_id)
-            and not self._configuration.blocked(distribution_id)
-        )
+            return _AT_ONCE
+        if not in_force.is_live or self._configuration.blocked(distribution_id):
+            return _SOME_DAY
+        if in_force.version != self._told.get(distribution_id):
+            return _AT_ONCE
+        is_manual = in_force.record["kind"] == "manual"
+        return self._again_at.get(distribution_id, _AT_ONCE) if is_manual else _SOME_DAY
 
     def _in_force(self, distribution_id: str) -> InForce | None:
         return self._configuration.get("distributions", distribution_id)

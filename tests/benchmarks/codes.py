@@ -110,7 +110,7 @@ def fulfil(requests: list[OutputRecord]) -> float:
     slices = [Slice("code-requests", 0, [Record(n, NOW, *request) for n, request in enumerate(requests)])]
     processor = CodeProcessor(0, StateStore(), Definitions(ZoneInfo("UTC")))
     began = perf_counter()
-    asked = processor.ask(slices)
+    asked = processor.ask(slices, NOW)
     processor.answer({one.id: Allocation(one.id, "PROMO-12345") for one in asked.wanted})
     output = processor.process(slices, NOW)
     spent = perf_counter() - began

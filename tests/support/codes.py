@@ -37,7 +37,7 @@ def fulfilled(request: Message, code: str = "CODE-1", publication_id: str | None
     key, value, headers = request
     slices = [Slice("code-requests", 0, [Record(0, 0, key, value, headers)])]
     processor = CodeProcessor(0, StateStore(), Definitions(UTC))
-    (wanted,) = processor.ask(slices).wanted
+    (wanted,) = processor.ask(slices, NOW).wanted
     processor.answer({wanted.id: Allocation(publication_id or wanted.id, code)})
     outcomes: list[Fulfilled] = []
     processor.process(slices, 0, outcomes)
@@ -58,6 +58,7 @@ class CodeTask:
         self.state = StateStore()
         self.ledger = MemoryLedger()
         self.offset = -1
+        self.now = NOW
         self.restart()
 
     def restart(self) -> None:
@@ -74,10 +75,10 @@ class CodeTask:
     def take(self, requests: Sequence[OutputRecord], *, commit: bool = True) -> Output:
         """Let it do a chunk, or a step where there are no requests."""
         slices = self.slices(requests)
-        asked = self.processor.ask(slices)
+        asked = self.processor.ask(slices, self.now)
         asyncio.run(self.ledger.give_back(asked.returned))
         self.processor.answer(self.ledger.allocate_now(asked.wanted))
-        output = self.processor.process(slices, NOW)
+        output = self.processor.process(slices, self.now)
         if commit:
             self.state.commit()
         return output
@@ -89,7 +90,7 @@ class CodeTask:
     @property
     def wants_a_step(self) -> bool:
         """Whether it has something to do by itself now."""
-        return self.processor.wake_at is not None and self.processor.wake_at <= NOW
+        return self.processor.wake_at is not None and self.processor.wake_at <= self.now
 
     def import_codes(self, *codes: str, campaign: str = "camp_1") -> None:
         """Fill a pool."""

@@ -9,9 +9,10 @@ import pytest
 from streamproc.domain.configuration import InForce
 from streamproc.domain.jobs import publication_id
 from streamproc.matching.definitions import Definitions
+from streamproc.processing.codes import AGAIN_MILLISECONDS
 from streamproc.processing.processor import Output, OutputRecord
 from tests.support.codes import CodeTask, codes
-from tests.support.configuration import campaign
+from tests.support.configuration import campaign, segment
 from tests.unit.processing.test_customers import PARTITION, Json, Task, event
 
 
@@ -110,6 +111,36 @@ def test_what_is_not_live_waits_on(status: str) -> None:
     line.put("distributions", codes(status=status))
     assert line.steps() == []
     line.put("distributions", codes())
+    assert given(*line.steps()) == [("e1", "a")]
+
+
+def test_what_was_paused_by_itself_neither_fires_nor_goes_on_until_it_is_pushed_again() -> None:
+    line = Line()
+    requests = line.requests("e1", "e2")
+    line.ask("e3")
+    line.codes.import_codes("a", "b", "c")
+    halted = InForce("distributions", "distr_codes", 0, codes(), "out_of_codes")
+    line.customers.definitions.put("distributions", "distr_codes", halted)
+    line.codes.restart()
+    assert line.requests("e4") == []
+    assert (line.codes.take(requests).records, line.steps()) == ({}, [])
+    line.put("distributions", codes())
+    assert given(*line.steps()) == [("e3", "a"), ("e1", "b"), ("e2", "c")]
+
+
+def test_a_manual_distribution_tries_again_from_time_to_time() -> None:
+    line = Line()
+    line.ask("e1")
+    manual = codes(kind="manual", audience={"segment_id": "seg_1"})
+    del manual["trigger"]
+    line.put("segments", segment())
+    line.put("distributions", manual)
+    (step,) = line.steps()
+    assert [report["command_id"] for report in reports(step)] == ["out_of_codes:distr_codes:2"]
+    line.codes.import_codes("a")
+    line.codes.now += AGAIN_MILLISECONDS - 1
+    assert line.steps() == []
+    line.codes.now += 1
     assert given(*line.steps()) == [("e1", "a")]
 
 
