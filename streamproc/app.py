@@ -1,7 +1,7 @@
 """The composition root: settings in, a worker's parts put together out. The only place that knows them all."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from zoneinfo import ZoneInfo
@@ -60,11 +60,13 @@ class Application:
     watch: Watch
     ledger: Ledger
     levels: LevelReader
+    #: How many partitions each topic has, once they were looked at.
+    partitions: dict[str, int]
 
     async def preflight(self) -> None:
         """Wait for the brokers; raise `SettingsError` when the topics do not fit."""
         await wait_for_brokers(self.kafka, self.watch)
-        await require_topics(self.kafka, self.tasks.topics_together)
+        self.partitions.update(await require_topics(self.kafka, self.tasks.topics_together))
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Work until told to stop, and say whether everything was let go in time; raises what is fatal."""
@@ -102,9 +104,10 @@ def build_application(settings: Settings) -> Application:
     )
     ledger = PostgresLedger(settings.postgres) if settings.postgres else NoLedger()
     health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
+    partitions: dict[str, int] = {}
     specs = (
         _control_spec(),
-        _customer_spec(settings, definitions, gate),
+        _customer_spec(settings, definitions, gate, partitions),
         _code_spec(definitions, gate, Desk(ledger, watch)),
     )
     tasks = Tasks(specs, kafka, options, watch, host.on_fatal)
@@ -133,6 +136,7 @@ def build_application(settings: Settings) -> Application:
         watch=watch,
         ledger=ledger,
         levels=LevelReader(ledger, definitions.configuration, lambda: _owns_first_code_task(tasks), watch),
+        partitions=partitions,
     )
 
 
@@ -143,14 +147,15 @@ def _control_spec() -> TaskSpec:
     return TaskSpec("control", CONTROL_SOURCES, (Topic.DEFINITIONS, Topic.DISTRIBUTION_STATUS), build)
 
 
-def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate) -> TaskSpec:
+def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate, partitions: Mapping[str, int]) -> TaskSpec:
     def build(partition: int, stores: Stores) -> CustomerProcessor:
         return CustomerProcessor(
             partition,
             stores[Topic.CUSTOMER_STATE],
             stores[Topic.TASK_STATE],
             definitions,
-            ComputedSegments(ZoneInfo(settings.time_zone)),
+            ComputedSegments(definitions.zone),
+            partitions=partitions[Topic.CUSTOMER_EVENTS],
             dead_letter_limit=settings.dead_letter_limit,
         )
 

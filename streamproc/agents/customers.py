@@ -1,4 +1,4 @@
-"""The agent of the customer tasks: `customer-events`, `customers` and `publications`."""
+"""The agent of the customer tasks: `customer-events`, `customers`, `publications` and `partition-commands`."""
 
 from faust.types import AppT
 
@@ -7,7 +7,7 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.tasks import Tasks
 from streamproc.topics import Topic
 
-SOURCES = (Topic.CUSTOMER_EVENTS, Topic.CUSTOMERS, Topic.PUBLICATIONS)
+SOURCES = (Topic.CUSTOMER_EVENTS, Topic.CUSTOMERS, Topic.PUBLICATIONS, Topic.PARTITION_COMMANDS)
 
 
 def add_customers_agent(app: AppT, kafka: Kafka, tasks: Tasks) -> None:

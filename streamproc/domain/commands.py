@@ -10,11 +10,15 @@ belong to the release, whatever command they answer: what a `resume` reports goe
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 
+from streamproc.domain.outcomes import Parked
+
 CommandKind = Literal["sync", "drop", "send", "stop", "resume", "end", "backfill"]
+# A tick is never asked for but for one customer, to whom it could not be brought.
+KINDS = frozenset({*get_args(CommandKind), "tick"})
 #: What is reported: an answer to a command, or that a distribution has asked for codes in vain.
 ReportKind = CommandKind | Literal["out_of_codes"]
 
@@ -25,6 +29,17 @@ class Command:
 
     id: str
     body: bytes
+
+
+def read_command(value: bytes | None) -> dict[str, Any] | Parked:
+    """Check the bytes of a record of `partition-commands` and decode them."""
+    try:
+        told = orjson.loads(value or b"")
+    except orjson.JSONDecodeError as error:
+        return Parked("invalid_json", str(error))
+    if type(told) is not dict or type(told.get("id")) is not str or told.get("kind") not in KINDS:
+        return Parked("invalid_event", "not an object with an id and the kind of a command")
+    return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,12 @@ def backfill_command(distribution_id: str, definition: bytes, action: Mapping[st
     """Treat the present members of a segment as having entered it, for this distribution alone."""
     carried = {"distribution": orjson.Fragment(definition), "action": action, "segment_id": segment_id}
     return _command("backfill", f"backfill:{distribution_id}", carried)
+
+
+def narrowed(told: Mapping[str, Any], customer_id: str) -> Command:
+    """Narrow a command to one customer: what is kept of one for whom it could not be obeyed."""
+    carried = {name: value for name, value in told.items() if name not in {"id", "kind"}}
+    return _command(told["kind"], f"{told['id']}:{customer_id}", carried | {"customer": {"id": customer_id}})
 
 
 def _command(kind: CommandKind, command_id: str, carried: Mapping[str, Any]) -> Command:

@@ -44,6 +44,12 @@ class CustomerState:
             self.profile, memberships, self.orders, self.occurrences, self.points, self.tiers, self.now
         )
 
+    def with_time(self, now: datetime) -> "CustomerState":
+        """Return the state at a later time."""
+        return CustomerState(
+            self.profile, self.memberships, self.orders, self.occurrences, self.points, self.tiers, now
+        )
+
 
 #: What is known of a customer before anything was told. Its parts stand in every state that has nothing else there.
 NEW_CUSTOMER = CustomerState({}, [], NO_ORDERS, {}, {}, {}, None)

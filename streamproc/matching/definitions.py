@@ -25,6 +25,7 @@ class Definitions:
     """The definitions in force of one process; `zone` is the project's time zone."""
 
     def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
         self.configuration = Configuration()
         self._compiler = RuleCompiler(zone)
         self._select = {event: compile_select(spec) for event, spec in TRIGGERS.items()}

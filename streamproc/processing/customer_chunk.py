@@ -6,9 +6,12 @@ fail comes before the event's first lasting change, so an input that fails leave
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 from streamproc.domain.catalogue import FEED_ONLY_EVENTS
+from streamproc.domain.commands import Report, read_command
 from streamproc.domain.customers import (
     NEW_CUSTOMER,
     CustomerState,
@@ -47,12 +50,17 @@ from streamproc.domain.publications import read_publication
 from streamproc.errors import FatalError
 from streamproc.matching.definitions import Definitions
 from streamproc.matching.segments import ComputedSegments
+from streamproc.processing.bringing import Bringing
 from streamproc.processing.customer_states import StagedStates
 from streamproc.processing.dead_letters import dead_letter, describe
 from streamproc.processing.duplicates import StagedIds, hash_id
 from streamproc.processing.memberships import Move, announce, concerned, reevaluate
-from streamproc.processing.outgoing import Outgoing
+from streamproc.processing.outgoing import Outgoing, write_reports
 from streamproc.processing.processor import Output, Slice, SourceRecord
+from streamproc.processing.scans import Scans
+from streamproc.processing.sender import Sender
+from streamproc.processing.sends import SENDING
+from streamproc.processing.updates import Update
 from streamproc.topics import OUTPUT_LIMIT, Topic
 
 #: The label of events whose type could not be read or is not known; labels must stay few.
@@ -86,6 +94,7 @@ class CustomerChunk:
         segments: ComputedSegments,
         states: StagedStates,
         ids: StagedIds,
+        scans: Scans,
         outcomes: list[Outcome] | None = None,
     ) -> None:
         self.states = states
@@ -95,8 +104,11 @@ class CustomerChunk:
         self.dead: list[tuple[int, DeadLetterReason]] = []
         self._definitions = definitions
         self._segments = segments
+        self._scans = scans
         self._outcomes = outcomes
         self._outgoing = Outgoing()
+        self._bringing = Bringing(segments, definitions, self._outgoing)
+        self._reports: list[Report] = []
         self._parked: list[tuple[Parked, Slice, SourceRecord]] = []
         self._processed: dict[str, int] = {}
         self._counts: Counter[tuple[str, ...]] = Counter()
@@ -133,13 +145,16 @@ class CustomerChunk:
     def _decider(self, topic: str) -> Callable[[SourceRecord], Refusal | None]:
         if topic == Topic.CUSTOMER_EVENTS:
             return self._decide_event
-        return self._decide_profile if topic == Topic.CUSTOMERS else self._decide_publication
+        if topic == Topic.CUSTOMERS:
+            return self._decide_profile
+        return self._decide_publication if topic == Topic.PUBLICATIONS else self._decide_command
 
     def output(self, partition: int, parked_at: str) -> Output:
         """Put together what follows from the chunk."""
         counts = self._counts
         output = Output(counts=counts)
         self._outgoing.write(output, partition)
+        write_reports(output, self._reports)
         for parked, piece, record in self._parked:
             letter = dead_letter(parked, piece.topic, piece.partition, record, parked_at)
             output.lane(Topic.DEAD_LETTERS, partition).append(letter)
@@ -166,28 +181,50 @@ class CustomerChunk:
             self._processed[event.type] = self._processed.get(event.type, 0) + 1
         return refusal
 
-    def _process(self, event: Event, read: int) -> Refusal | None:
-        """Let an event of so many bytes change its customer, and meet the distributions."""
+    def _process(self, event: Event, read: int, sender: Sender | None = None) -> Refusal | None:
+        """Let an event of so many bytes change its customer, and meet the distributions; a release only its own."""
         self._step = "state"
         key = event.customer_id.encode()
-        before = self.states.get(key)
+        stored = self.states.get(key)
+        before = self._up_to_date(key, stored)
         after = self._state_after(event, before)
         if isinstance(after, Parked):
             return after
         moves, size = _NO_MOVES, 0
         if after is not None and after is not before:
             after, moves = self._reevaluated(before, after, event.customer_id)
+        if after is not stored:
             size = self._size_after(key, after, moves, read)
             if size > OUTPUT_LIMIT:
                 return self._state_too_large(size)
-        if after is not None and event.type not in FEED_ONLY_EVENTS:
+        if sender is not None:
+            sender.send(event.customer_id, after, self._outgoing)
+        elif after is not None and event.type not in FEED_ONLY_EVENTS:
             self._emit(event, after, None)
         if after is not None and moves:
-            announce(moves, after, event.customer_id, Cause.of_event(event), self._definitions, self._outgoing)
+            cause = Cause.of_event(event) if sender is None else sender.cause
+            announce(moves, after, event.customer_id, cause, self._definitions, self._outgoing)
         # Nothing below this line can fail.
-        if after is not before:
+        if after is not stored:
             self.states.put(key, after, size)
         return None
+
+    def _up_to_date(self, key: bytes, state: CustomerState | None) -> CustomerState | None:
+        """Bring along what the walk of the updates under way has not brought to this customer yet."""
+        updates = self._scans.updates
+        if state is not None and updates.running:
+            for update in updates.pending(key):
+                state = self._bringing.bring(update, key.decode(), state)
+        return state
+
+    def _in_time(self, state: CustomerState | None, at: datetime) -> CustomerState:
+        """Return the state to which something from this time is told; after an update it is told no earlier."""
+        if state is None:
+            state = NEW_CUSTOMER
+        latest = self._scans.updates.latest
+        if latest is None or at >= latest or not self._segments.depend_on_date:
+            return state
+        return state if state.now is not None and state.now >= latest else state.with_time(latest)
 
     def _ask_again(self, event: Event) -> Refusal | None:
         """Make the checks that need more than the event's form."""
@@ -207,7 +244,7 @@ class CustomerChunk:
         """Return the state with what the event says of the customer; the same object when that is nothing new."""
         if event.type == CUSTOMER_DELETED:
             return None
-        state = before or NEW_CUSTOMER
+        state = self._in_time(before, event.created_at)
         after = after_event(state, event, keep_time=self._segments.depend_on_date)
         if after.profile is not state.profile and is_too_deep(after.profile):
             return Parked("invalid_event", TOO_DEEP, self._step, event.type)
@@ -270,9 +307,9 @@ class CustomerChunk:
         key = record.key
         if key is None:
             return Parked("wrong_key", "the record has no key")
-        before = self.states.get(key)
+        stored = self.states.get(key)
         if record.value is None:
-            if before is not None:
+            if stored is not None:
                 self.states.put(key, None, 0)
             return None
         told = read_customer(key, record.value)
@@ -280,10 +317,13 @@ class CustomerChunk:
             return told
         self._step = "state"
         at = instant_of(record.timestamp)
-        after = after_record(before or NEW_CUSTOMER, told, at, keep_time=self._segments.depend_on_date)
-        if after is before:
+        before = self._up_to_date(key, stored)
+        after = after_record(self._in_time(before, at), told, at, keep_time=self._segments.depend_on_date)
+        moves = _NO_MOVES
+        if after is not before:
+            after, moves = self._reevaluated(before, after, told["id"])
+        if after is stored:
             return None
-        after, moves = self._reevaluated(before, after, told["id"])
         size = self._size_after(key, after, moves, len(record.value))
         if size > OUTPUT_LIMIT:
             return self._state_too_large(size)
@@ -294,7 +334,55 @@ class CustomerChunk:
         self.states.put(key, after, size)
         return None
 
-    def _size_after(self, key: bytes, state: CustomerState, moves: Sequence[Move], read: int) -> int:
+    def _decide_command(self, record: SourceRecord) -> Refusal | None:
+        """Take a record of `partition-commands`: long work is begun, one customer is served at once."""
+        self._step, self._type = "check", None
+        told = read_command(record.value)
+        if isinstance(told, Parked):
+            return told
+        self._step = "state"
+        if "customer" not in told:
+            self._reports += self._scans.obey(told, record.timestamp)
+            return None
+        if told["kind"] not in SENDING:
+            return self._bring_to_one(told)
+        sending = self._scans.begin_one(told, record.timestamp)
+        if sending is None:
+            return None
+        report = self._scans.nothing(told)  # it is answered, whatever comes of it
+        try:
+            refusal = self._send_to_one(told["customer"], sending[1], len(record.value or b""))
+            if refusal is None:
+                report = self._scans.end_one(sending[0], told)
+        finally:
+            self._reports.append(report)
+        return refusal
+
+    def _send_to_one(self, customer: dict[str, Any], sender: Sender, read: int) -> Refusal | None:
+        """Send to one customer, who is created or updated first when more than its id is told."""
+        event = sender.event(customer["id"], None)
+        if len(customer) > 1:
+            return self._process(replace(event, customer=customer), read, sender)
+        key = event.customer_id.encode()
+        stored = self.states.get(key)
+        state = self._up_to_date(key, stored)
+        sender.send(event.customer_id, state, self._outgoing)
+        if state is not stored:
+            self.states.put(key, state, self.states.size_after(key, state, read))
+        return None
+
+    def _bring_to_one(self, told: dict[str, Any]) -> Refusal | None:
+        """Bring an update to the one customer to whom it could not be brought before."""
+        customer_id = told["customer"]["id"]
+        key = customer_id.encode()
+        before = self._up_to_date(key, self.states.get(key))
+        if before is not None:
+            update = Update(told["id"], told["kind"], told["subject"], told["at"])
+            after = self._bringing.bring(update, customer_id, before)
+            self.states.put(key, after, self.states.size_after(key, after, len(update.subject)))
+        return None
+
+    def _size_after(self, key: bytes, state: CustomerState | None, moves: Sequence[Move], read: int) -> int:
         """Return at most how many bytes a changed state has, after so many were read."""
         return self.states.size_after(key, state, read + sum([len(move.segment.id) for move in moves]))
 

@@ -44,11 +44,15 @@ class DecodedStates:
 
 
 class StagedStates:
-    """States by key, over a store that stays as it is until `flush`. None is a customer without state."""
+    """States by key, over a store that stays as it is until `flush`. None is a customer without state.
 
-    def __init__(self, store: Store, decoded: DecodedStates) -> None:
+    `keeps`: those that are touched stay decoded. A walk over all customers lets them go.
+    """
+
+    def __init__(self, store: Store, decoded: DecodedStates, *, keeps: bool = True) -> None:
         self._store = store
         self._decoded = decoded
+        self._keeps = keeps
         self._states: dict[bytes, CustomerState | None] = {}
         # What each state has at most when it is encoded, as it was found, and of those that changed as it is now.
         self._found: dict[bytes, int] = {}
@@ -67,7 +71,8 @@ class StagedStates:
             if value is not None:
                 state = decode_customer(value)
                 self._found[key] = len(value)
-                self._decoded.keep(key, len(value), state)
+                if self._keeps:
+                    self._decoded.keep(key, len(value), state)
         self._states[key] = state
         return state
 
@@ -96,7 +101,8 @@ class StagedStates:
             if state is not None:
                 value = encode_customer(state)
                 self._store.put(key, value)
-                self._decoded.keep(key, len(value), state)
+                if self._keeps or self._decoded.get(key) is not None:
+                    self._decoded.keep(key, len(value), state)
             else:
                 self._decoded.forget(key)
                 if self._store.get(key) is not None:

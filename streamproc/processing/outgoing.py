@@ -1,5 +1,8 @@
 """What goes out of a customer task: jobs, requests for codes, decisions and changes of membership, as they come."""
 
+from collections.abc import Sequence
+
+from streamproc.domain.commands import Report
 from streamproc.domain.jobs import Message
 from streamproc.processing.processor import Output, OutputRecord
 from streamproc.topics import Topic, deliveries
@@ -53,3 +56,10 @@ class Outgoing:
         for change, message in self.changes:
             output.lane(Topic.SEGMENT_CHANGES, partition).append(message)
             counts["segment_changes", change] += 1
+
+
+def write_reports(output: Output, reports: Sequence[Report]) -> None:
+    """Put what is reported to the control task into its topic."""
+    if reports:
+        lane = output.lane(Topic.PARTITION_REPORTS, 0)
+        lane.extend([(report.command_id.encode(), report.encode(), []) for report in reports])

@@ -34,8 +34,11 @@ async def wait_for_brokers(kafka: Kafka, listener: Listener) -> None:
             await admin.close()
 
 
-async def require_topics(kafka: Kafka, together: Sequence[Sequence[str]]) -> None:
-    """Raise `SettingsError` unless all topics exist and those of each group have the same number of partitions."""
+async def require_topics(kafka: Kafka, together: Sequence[Sequence[str]]) -> dict[str, int]:
+    """Return how many partitions each topic has.
+
+    Raises `SettingsError` unless all exist and those of each group have the same number.
+    """
     topics = sorted({topic for group in together for topic in group})
     partitions = await patiently("looking at the topics", lambda: _partitions(kafka, topics))
     missing = [kafka.physical(topic) for topic, count in partitions.items() if count == 0]
@@ -44,6 +47,7 @@ async def require_topics(kafka: Kafka, together: Sequence[Sequence[str]]) -> Non
     problems = [_unequal(kafka, {topic: partitions[topic] for topic in group}) for group in together]
     if any(problems):
         raise SettingsError([problem for problem in problems if problem])
+    return partitions
 
 
 async def _partitions(kafka: Kafka, topics: Sequence[str]) -> dict[str, int]:
