@@ -26,6 +26,7 @@ from streamproc.operations.health import Health
 from streamproc.operations.metrics import Metrics
 from streamproc.operations.watch import Watch
 from streamproc.processing.codes import CodeProcessor
+from streamproc.processing.control import STORES as CONTROL_STORES
 from streamproc.processing.control import ControlProcessor
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Slice
@@ -39,7 +40,7 @@ from streamproc.runtime.table import TableReader
 from streamproc.runtime.task import Stores, TaskOptions, TaskSpec
 from streamproc.runtime.tasks import Tasks
 from streamproc.settings import Settings
-from streamproc.topics import Topic
+from streamproc.topics import CONFIG_TOPICS, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def build_application(settings: Settings) -> Application:
     host = Host()
     definitions = Definitions(ZoneInfo(settings.time_zone))
     table = TableReader(kafka, Topic.DEFINITIONS, definitions.apply)
-    gate = Gate(kafka, settings.app_id, CONTROL_SOURCES, table, watch, settings.tables_timeout)
+    gate = Gate(kafka, settings.app_id, CONFIG_TOPICS, table, watch, settings.tables_timeout)
     options = TaskOptions(
         group_id=settings.app_id,
         chunk_records=settings.chunk_records,
@@ -106,7 +107,7 @@ def build_application(settings: Settings) -> Application:
     health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
     partitions: dict[str, int] = {}
     specs = (
-        _control_spec(),
+        _control_spec(settings, partitions),
         _customer_spec(settings, definitions, gate, partitions),
         _code_spec(definitions, gate, Desk(ledger, watch)),
     )
@@ -140,11 +141,15 @@ def build_application(settings: Settings) -> Application:
     )
 
 
-def _control_spec() -> TaskSpec:
+def _control_spec(settings: Settings, partitions: Mapping[str, int]) -> TaskSpec:
     def build(_: int, stores: Stores) -> ControlProcessor:
-        return ControlProcessor(stores[Topic.DEFINITIONS], stores[Topic.DISTRIBUTION_STATUS])
+        return ControlProcessor(
+            stores,
+            partitions=partitions[Topic.CUSTOMER_EVENTS],
+            hold_milliseconds=round(settings.hold * 1000),
+        )
 
-    return TaskSpec("control", CONTROL_SOURCES, (Topic.DEFINITIONS, Topic.DISTRIBUTION_STATUS), build)
+    return TaskSpec("control", CONTROL_SOURCES, CONTROL_STORES, build)
 
 
 def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate, partitions: Mapping[str, int]) -> TaskSpec:

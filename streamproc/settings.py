@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     )
 
     time_zone: str = Field("UTC", description="the project's zone: days, midnights, days of the week")
+    hold: float = Field(600, description="how long a manual distribution waits before it is released", ge=0)
     dead_letter_limit: float = Field(
         0.5, description="share of 1,000 inputs in a row that may become dead letters; 1 = never stop", gt=0, le=1
     )

@@ -26,6 +26,7 @@ class Topic(StrEnum):
     TASK_STATE = "task-state"
     CODE_STATE = "code-state"
     DISTRIBUTION_HOLDS = "distribution-holds"
+    CONTROL_STATE = "control-state"
     PARTITION_REPORTS = "partition-reports"
     SEGMENT_CHANGES = "segment-changes"
     DECISIONS = "decisions"
@@ -47,7 +48,7 @@ _INPUT = {"max.message.bytes": str(2 * _MEBIBYTE)}
 # Records that hold another one whole, with something around it.
 _WRAPPED_BYTES = 4 * _MEBIBYTE
 _WRAPPED = {"max.message.bytes": str(_WRAPPED_BYTES)}
-# A command may carry a distribution, its campaign, a tier of that and a customer. The latter two are encoded anew,
+# A command may carry a distribution, its campaign, a tier of that and a customer. All but the first are encoded anew,
 # by which numbers such as 1e15 grow to four times their length.
 _COMMAND = {"max.message.bytes": str(16 * _MEBIBYTE)}
 #: The largest value, in bytes, of a job or a customer's state. Key and headers repeat ids of the input, so they can be
@@ -145,6 +146,8 @@ _SPECS = (
         partitions="N",
         extra={**_WRAPPED, **_CHANGELOG, "segment.bytes": str(16 * _MEBIBYTE), "min.cleanable.dirty.ratio": "0.1"},
     ),
+    # A segment that is being synced is in here whole.
+    _table(Topic.CONTROL_STATE, "what it is, and whose", "control task", extra={**_WRAPPED, **_SMALL_TABLE}),
     _table(Topic.DISTRIBUTION_HOLDS, "distribution id", "control task", extra=_SMALL_TABLE),
     # The broker's clock, as on the configuration topics: holds count from the end of a sync.
     _flow(Topic.PARTITION_REPORTS, "command id", "customer task, code task", partitions=1, extra=_BROKER_CLOCK),

@@ -12,6 +12,7 @@ from streamproc.domain.commands import CommandKind
 from streamproc.domain.form import Id, Text
 from streamproc.domain.outcomes import DeadLetterReason
 from streamproc.domain.problems import RefusalCode
+from streamproc.domain.receipts import ReceiptKind
 
 Channel = Literal[
     "email", "sms", "webhook", "braze", "klaviyo", "mailchimp", "activecampaign", "batch", "intercom", "shopify"
@@ -264,16 +265,52 @@ class Progress(Open):
     partitions: Count
 
 
+State = Literal["draft", "blocked", "live", "paused", "syncing", "held", "sending", "done", "canceled", "rejected"]
+
+
 class DistributionStatus(Open):
     """What a distribution is doing, on `distribution-status`; key: the distribution's id."""
 
     distribution_id: Id
     version: Count
-    state: Literal["draft", "blocked", "live", "paused", "syncing", "held", "sending", "done", "canceled", "rejected"]
-    due_at: Moment | None = None
-    sync: Sync | None = None
-    progress: Progress | None = None
+    state: State
+    due_at: Annotated[Moment | None, Field(description="when a held one is released")] = None
+    sync: Annotated[Sync | None, Field(description="what a manual one waits for")] = None
+    progress: Annotated[Progress | None, Field(description="of a release, or of reaching the present members")] = None
+    released_at: Annotated[Moment | None, Field(description="its one release; stays for ever")] = None
     problem: str | None = None
+
+
+class DistributionLogEntry(Open):
+    """A change of a distribution's state, or the receipt for a change of a manual one; on `distribution-log`.
+
+    Key: the distribution's id. `version` is that of the pushed record which is answered; of `released` and `done`,
+    that of the jobs.
+    """
+
+    distribution_id: Id
+    version: Count
+    state: Annotated[State | None, Field(description="its state afterwards; null: it is no more")]
+    at: Moment
+    receipt: ReceiptKind | None = None
+    emitted: Annotated[Count | None, Field(description="jobs since the release")] = None
+    undeliverable: Annotated[Count | None, Field(description="channels that could not go")] = None
+    remaining: Annotated[Count | None, Field(description="of what was stopped: customers not reached")] = None
+    due_at: Moment | None = None
+    problem: str | None = None
+
+
+class WaitingDistribution(Open):
+    """A manual distribution that waits to be released, on `distribution-holds`; key: its id; null: no longer.
+
+    Times in milliseconds since the epoch.
+    """
+
+    distribution_id: Id
+    version: Annotated[Count, Field(description="what will be sent")]
+    saved_at: Annotated[Count, Field(description="the broker's time of the live record that began the hold")]
+    due_at: Annotated[Count | None, Field(description="null while it waits for something else")]
+    waits_for: Annotated[list[str], Field(description="<cause> <kind> <id>")]
 
 
 class Carried(Open):

@@ -27,6 +27,8 @@ RECORDS: dict[str, type[BaseModel]] = {
     "dead-letters": record_models.DeadLetterHeaders,
     "publications": record_models.Publication,
     "distribution-status": record_models.DistributionStatus,
+    "distribution-log": record_models.DistributionLogEntry,
+    "distribution-holds": record_models.WaitingDistribution,
     "partition-commands": record_models.PartitionCommand,
     "partition-reports": record_models.PartitionReport,
 }

@@ -49,7 +49,8 @@ _CODE_REQUEST = object_schema(
     jobs={"type": "array", "items": {"type": "object"}, "minItems": 1},
     publication={"type": "object"},
 )
-_MANUAL = "manual distributions"
+
+_DEFINITION["properties"]["halted"] = {"const": "out_of_codes", "description": "why it is paused, whatever it says"}
 
 MEANINGS: dict[str, Meaning] = {
     Topic.CUSTOMER_EVENTS: Meaning("Customer activity, as upstream tells it."),
@@ -79,8 +80,17 @@ MEANINGS: dict[str, Meaning] = {
     ),
     Topic.PARTITION_COMMANDS: Meaning("What the control task asks of the customer tasks.", is_internal=True),
     Topic.PARTITION_REPORTS: Meaning("How far the customer tasks have come.", is_internal=True),
-    Topic.DISTRIBUTION_HOLDS: Meaning("Distributions that wait for their time.", is_internal=True, later=_MANUAL),
-    Topic.DISTRIBUTION_LOG: Meaning("What became of each distribution, with receipts.", later=_MANUAL),
+    Topic.DISTRIBUTION_HOLDS: Meaning(
+        "Manual distributions that wait for their time; null: no longer.", is_internal=True, is_nullable=True
+    ),
+    Topic.CONTROL_STATE: Meaning(
+        "Changelog of the control task: how far syncs, releases and backfills have come, which segments wait for their "
+        "sync (pending/), since when segments are known (since/), and up to where the configuration was read (read/).",
+        is_internal=True,
+        payload={"type": ["object", "array", "integer"]},
+        is_nullable=True,
+    ),
+    Topic.DISTRIBUTION_LOG: Meaning("What became of each distribution: changes of state, and receipts."),
     Topic.SEGMENT_CHANGES: Meaning("Memberships of static and dynamic segments that have changed, and why."),
     Topic.CODE_REQUESTS: Meaning(
         "Deliveries that need a code, finished but for the code; the jobs and the publication that follow.",

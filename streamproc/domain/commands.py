@@ -72,6 +72,15 @@ def decode_report(value: bytes) -> Report:
     return Report(**{name: record[name] for name in Report.__dataclass_fields__ if name in record})
 
 
+def read_subject(report: Report) -> tuple[str, int]:
+    """Read from a report's command whom it is about, and the number behind that: a version, or that of a stop."""
+    subject = report.command_id.removeprefix(f"{report.kind}:")
+    if report.kind in {"send", "end", "backfill"}:
+        return subject, 0
+    subject, _, number = subject.rpartition(":")
+    return subject, int(number)
+
+
 def out_of_codes_report(distribution_id: str, version: int, partition: int) -> Report:
     """Tell that this version of a distribution needs a code and there is none; nobody has commanded that."""
     return Report(f"out_of_codes:{distribution_id}:{version}", "out_of_codes", partition, done=True)

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+import orjson
+
 from streamproc.domain.campaigns import tier_ids
 from streamproc.domain.catalogue import TRIGGERS
 from streamproc.domain.rules import RuleFindings, check_rules
@@ -17,6 +19,7 @@ from streamproc.domain.rules import RuleFindings, check_rules
 Kind = Literal["distributions", "validation-rules", "segments", "campaigns"]
 KINDS: tuple[Kind, ...] = ("campaigns", "segments", "validation-rules", "distributions")  # in the order of applying
 
+_OBJECT = b',"object":'
 _PROMOTION_TIERS = "promotion-tiers"
 _Key = TypeVar("_Key")
 
@@ -38,6 +41,26 @@ class InForce:
     def is_live(self) -> bool:
         """Whether a distribution may fire, as far as it is itself concerned."""
         return self.halted is None and bool(self.record["status"] == "live")
+
+
+def encode_definition(kind: str, object_id: str, version: int, value: bytes, halted: str | None = None) -> bytes:
+    """Return an object's record in `definitions`; `value` is the object as it was pushed, and goes in byte for byte."""
+    head: dict[str, Any] = {"kind": kind, "id": object_id, "version": version}
+    if halted is not None:
+        head["halted"] = halted
+    return b'%b,"object":%b}' % (orjson.dumps(head)[:-1], value)
+
+
+def pushed_value(definition: bytes) -> bytes:
+    """Return the object in a record of `definitions` as it was pushed."""
+    # Before it stand texts, in which each quotation mark has a backslash in front.
+    return definition[definition.index(_OBJECT) + len(_OBJECT) : -1]
+
+
+def decode_definition(value: bytes) -> InForce:
+    """Read a record of `definitions`."""
+    told = orjson.loads(value)
+    return InForce(told["kind"], told["id"], told["version"], told["object"], told.get("halted"))
 
 
 class Configuration:

@@ -6,7 +6,7 @@ distribution then tells what blocks it (`domain.configuration`).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +74,10 @@ class Verdict:
         }
 
 
+# Says why a distribution, by its id and record, may not be set live after its release; None if it may.
+SentBefore = Callable[[str, dict[str, Any]], str | None]
+
+
 def judge(
     kind: str,
     key: bytes | None,
@@ -81,11 +85,13 @@ def judge(
     version: int,
     expected_version: bytes | None,
     configuration: Configuration,
+    sent_before: SentBefore | None = None,
 ) -> Verdict:
     """Judge one pushed record against what is in force; applying an accepted one is for the caller.
 
     `version` is the record's offset. No key (records from files) means that the object's own id is the key. A null
     value deletes, also what does not exist. `expected_version` is the text of that header, when there is one.
+    `sent_before` is for who knows of releases; files know of none.
     Never raises, whatever the bytes.
     """
     record, errors = _decode(value)
@@ -96,6 +102,9 @@ def judge(
         errors += [*_check_key(key, record), *found]
         if kind == "distributions" and value is not None:
             errors += check_repeated_headers(value, record)
+            if not errors and record["status"] == "live" and sent_before is not None:
+                told = sent_before(record["id"], record)
+                errors += [] if told is None else [Problem("$.status", "already_sent", told)]
     elif value is None and not object_id:
         errors.append(Problem("$", "schema", "a deletion needs the id of an object as its key"))
     in_force = configuration.get(kind, object_id) if object_id is not None else None

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import ConfigDict, Field
 
 from streamproc.domain.form import Form, Id, Text, json_path
@@ -53,3 +54,16 @@ def check_segment(record: dict[str, Any]) -> FilterFindings:
     if needed is not None and record.get(needed) is None:
         findings.errors.append(Problem(json_path("$", needed), "schema", f"a {segment_type} segment needs {needed}"))
     return findings
+
+
+def is_computed(record: dict[str, Any]) -> bool:
+    """Tell whether who belongs to a segment is worked out here, and not told by upstream."""
+    return _MEMBERS_BY[record["type"]] is not None
+
+
+def selection(record: dict[str, Any]) -> object:
+    """Return what says of whom a computed segment consists; two segments with the same have the same members."""
+    if record["type"] == "static":
+        return frozenset(record["customers"])
+    # As text, because to Python true is 1.
+    return orjson.dumps(record["filter"], option=orjson.OPT_SORT_KEYS)

@@ -8,10 +8,8 @@ change than any other, and a distribution that never matches is never compiled.
 from collections.abc import Sequence
 from datetime import tzinfo
 
-import orjson
-
 from streamproc.domain.catalogue import TRIGGERS, RuleFamily
-from streamproc.domain.configuration import KINDS, Configuration, InForce
+from streamproc.domain.configuration import KINDS, Configuration, InForce, decode_definition
 from streamproc.domain.facts import Facts
 from streamproc.domain.rules import Condition, RuleCompiler
 from streamproc.domain.rules.names import FAMILIES
@@ -38,11 +36,7 @@ class Definitions:
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take in one record of the topic `definitions`; a null value takes the object out of force."""
         kind, _, object_id = key.decode().partition("/")
-        in_force = None
-        if value is not None:
-            record = orjson.loads(value)
-            in_force = InForce(kind, object_id, record["version"], record["object"], record.get("halted"))
-        self.put(kind, object_id, in_force)
+        self.put(kind, object_id, None if value is None else decode_definition(value))
 
     def put(self, kind: str, object_id: str, in_force: InForce | None) -> None:
         """Put an object in force, in the place of its earlier version; None takes it out of force."""

@@ -4,6 +4,7 @@ Labels never hold ids of customers or events. `type` is bounded by the known eve
 """
 
 from collections import Counter as Counts
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -60,6 +61,14 @@ class Metrics:
             ["kind", "result"],
             registry=registry,
         )
+        self.receipts = Counter(
+            "streamproc_receipts", "what became of manual distributions, by receipt", ["receipt"], registry=registry
+        )
+        self.distributions = Gauge("streamproc_distributions", "distributions, by state", ["state"], registry=registry)
+        self.hold_lateness = Histogram(
+            "streamproc_hold_lateness_seconds", "from the due time of a manual distribution to its release",
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
         self.chunk_records = Histogram(
             "streamproc_chunk_records", "records in one transaction", ["kind"], buckets=_RECORDS, registry=registry
         )
@@ -118,13 +127,23 @@ class Metrics:
             "segment_changes": self.segment_changes,
             "dead_letters": self.dead_letters,
             "verdicts": self.verdicts,
+            "receipts": self.receipts,
         }
+        self._by_level = {"distributions": self.distributions}
+        self._by_observation = {"hold_lateness": self.hold_lateness}
 
     def count(self, counts: Counts[tuple[str, ...]]) -> None:
         """Add what a committed chunk has counted; a key is a metric's short name and its label values."""
         for (name, *labels), number in counts.items():
             metric = self._by_count[name]
             (metric.labels(*labels) if labels else metric).inc(number)
+
+    def measure(self, levels: Mapping[tuple[str, ...], int], observed: Sequence[tuple[str, float]]) -> None:
+        """Set the numbers that go up and down, and add single values; keyed as counts are."""
+        for (name, *labels), number in levels.items():
+            self._by_level[name].labels(*labels).set(number)
+        for name, value in observed:
+            self._by_observation[name].observe(value)
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -1,12 +1,13 @@
 """Turns what the runtime tells (`runtime.listener.Listener`) into metrics and health."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from streamproc.operations.health import Health
 from streamproc.operations.metrics import Metrics
 
 CLOSED = "closed"
+CONTROL = "control"
 
 
 class Watch:
@@ -58,6 +59,10 @@ class Watch:
         metrics.transaction_seconds.labels(kind).observe(transaction_seconds)
         self._health.progress_at = self._monotonic()
 
+    def measured(self, levels: Mapping[tuple[str, ...], int], observed: Sequence[tuple[str, float]]) -> None:
+        """Show what a chunk has found."""
+        self._metrics.measure(levels, observed)
+
     def transaction_aborted(self, kind: str, partition: int, error: BaseException) -> None:  # noqa: ARG002
         """Count an aborted transaction."""
         self._metrics.aborts.labels(kind).inc()
@@ -68,6 +73,8 @@ class Watch:
         before = tasks.pop((kind, partition), None)
         if before is not None:
             self._metrics.tasks.labels(kind, before).dec()
+        if state == CLOSED and kind == CONTROL:
+            self._metrics.distributions.clear()  # the next owner tells
         if state != CLOSED:
             tasks[kind, partition] = state
             self._metrics.tasks.labels(kind, state).inc()

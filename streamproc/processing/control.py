@@ -1,121 +1,163 @@
-"""The processor of the control task: judges pushed configuration and says what is in force.
+"""The processor of the control task: judges pushed configuration, says what is in force, and runs what takes time.
 
-One judge, in one order: each record gets its verdict, what was accepted goes to `definitions`, and every distribution
-whose state or version has changed gets its status.
+One judge, in one order: each record gets its verdict, what was accepted goes to `definitions` (a computed segment when
+it has been synced), and every distribution whose state or version has changed gets its status. Manual distributions
+are released when their hold is over. What has to outlive a restart is in the four stores, and nowhere else.
 
 Reading a topic again from an earlier offset comes to the same end: versions are offsets, a record that is in force
-is accepted again, whatever version it expected to replace, and a later record of the same id has the last word.
+is accepted again, whatever version it expected to replace, and a later record of the same id has the last word. Nothing
+is synced, held or released by a record that is read again.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import orjson
 
-from streamproc.domain.configuration import Configuration, InForce
-from streamproc.domain.events import format_instant
-from streamproc.domain.judge import EXPECTED_VERSION, Verdict, judge
+from streamproc.domain.commands import decode_report, read_subject
+from streamproc.domain.configuration import Configuration, decode_definition
+from streamproc.domain.holds import decode_hold
 from streamproc.domain.outcomes import Parked
-from streamproc.domain.problems import Problem
 from streamproc.errors import FatalError
+from streamproc.processing.backfills import Backfills
+from streamproc.processing.changes import Changes
 from streamproc.processing.dead_letters import dead_letter, describe
-from streamproc.processing.processor import Output, OutputRecord, Slice, SourceRecord, Store
+from streamproc.processing.judging import Judging
+from streamproc.processing.manual import ManualDistributions
+from streamproc.processing.processor import Output, Slice, SourceRecord, Store
+from streamproc.processing.segment_syncs import SegmentSyncs
 from streamproc.processing.statuses import Statuses
 from streamproc.topics import Topic
 
+#: The stores of this task.
+STORES = (Topic.DEFINITIONS, Topic.DISTRIBUTION_STATUS, Topic.DISTRIBUTION_HOLDS, Topic.CONTROL_STATE)
+# After a start nothing is released before what was pushed meanwhile has been read, lest a distribution goes out that
+# was paused in time: until nothing from before the start has come for so long.
+QUIET_MILLISECONDS = 1_000
+# A hold that is due and cannot be released is looked at again after so long.
+_AGAIN_MILLISECONDS = 1_000
+
 
 class ControlProcessor:
-    """Decides for the configuration topics, of which the name is the kind. Holds what the two stores hold."""
+    """Decides for the configuration topics, of which the name is the kind, and for `partition-reports`.
 
-    wake_at: int | None = None
+    `partitions` is how many the customer topics have.
+    """
 
-    def __init__(self, definitions: Store, statuses: Store) -> None:
-        self._definitions = definitions
-        self._statuses = Statuses(statuses)
-        self._configuration = Configuration()
-        for key, value in definitions.items():
-            kind, _, object_id = key.decode().partition("/")
-            record = orjson.loads(value)
-            self._configuration.apply(kind, object_id, InForce(kind, object_id, record["version"], record["object"]))
+    def __init__(self, stores: Mapping[str, Store], *, partitions: int, hold_milliseconds: int) -> None:
+        self._stores = stores
+        self._configuration = configuration = Configuration()
+        for item in stores[Topic.DEFINITIONS].items():
+            in_force = decode_definition(item[1])
+            configuration.apply(in_force.kind, in_force.id, in_force)
+        self._syncs = syncs = SegmentSyncs(configuration, stores[Topic.CONTROL_STATE], partitions)
+        self._manual = manual = ManualDistributions(configuration, syncs, partitions, hold_milliseconds)
+        self._backfills = backfills = Backfills(configuration, partitions)
+        self._statuses = statuses = Statuses(configuration, syncs, manual, backfills)
+        self._judging = Judging(configuration, syncs, manual, backfills, statuses)
+        #: How many distributions are in each state.
+        self._states = Counter(
+            str(orjson.loads(item[1])["state"]) for item in stores[Topic.DISTRIBUTION_STATUS].items()
+        )
+        self._due: dict[bytes, int] = {}
+        for key, value in stores[Topic.DISTRIBUTION_HOLDS].items():
+            self._note_hold(key, value)
+        self._started_at: int | None = None
+        #: Until when releases wait for what was pushed before the start; None: no longer.
+        self._quiet_at: int | None = 0
+
+    @property
+    def wake_at(self) -> int | None:
+        """When the next distribution is to be released."""
+        return max(min(self._due.values()), self._quiet_at or 0) if self._due else None
 
     def process(self, slices: Sequence[Slice], now: int) -> Output:
-        """Judge one chunk, record by record, in the order of the slices."""
+        """Take one chunk, record by record, in the order of the slices; then release what is due."""
         output = Output()
+        self._listen(slices, now)
         for piece in slices:
-            verdicts = output.lane(Topic.CONFIG_VERDICTS, 0)
             for record in piece.records:
-                try:
-                    verdict = self._take(piece.topic, record)
-                except (FatalError, MemoryError):
-                    raise
-                except Exception as error:  # noqa: BLE001  (a defect must not stop the customers' tasks)
-                    verdict = self._reject(piece.topic, record, error)
-                    parked = Parked("unexpected_error", describe(error))
-                    letter = dead_letter(parked, piece.topic, piece.partition, record, format_instant(now))
-                    output.lane(Topic.DEAD_LETTERS, 0).append(letter)
-                verdicts.append(_verdict_record(verdict, record))
-                output.counts["verdicts", piece.topic, _result(verdict)] += 1
+                self._take(piece, record, output, now)
+        if self._quiet_at is None:
+            for key in [key for key, due_at in self._due.items() if due_at <= now]:
+                self._release(key, output, now)
+        output.levels = {("distributions", state): number for state, number in self._states.items()}
         return output
 
-    def _take(self, kind: str, record: SourceRecord) -> Verdict:
-        verdict = judge(
-            kind, record.key, record.value, record.offset, self._expected_version(kind, record), self._configuration
-        )
-        if verdict.accepted:
-            assert verdict.id is not None  # whatever is accepted has an id
-            self._put_in_force(kind, verdict.id, verdict, record.value)
-        elif kind == Topic.DISTRIBUTIONS:
-            self._statuses.show_rejected(verdict)
-        return verdict
+    def _listen(self, slices: Sequence[Slice], now: int) -> None:
+        """Find out whether what was pushed before the start has been read."""
+        if self._quiet_at is None:
+            return
+        if self._started_at is None:
+            self._started_at, self._quiet_at = now, now + QUIET_MILLISECONDS
+        pushed = [piece.records[-1].timestamp for piece in slices if piece.topic != Topic.PARTITION_REPORTS]
+        if pushed and min(pushed) < self._started_at:
+            self._quiet_at = now + QUIET_MILLISECONDS
+        elif now >= self._quiet_at:
+            self._quiet_at = None
 
-    def _reject(self, kind: str, record: SourceRecord, error: Exception) -> Verdict:
-        """Answer for a record at which the judge failed; nothing has changed."""
-        object_id = None if record.key is None else record.key.decode("utf-8", "replace")
-        in_force = None if object_id is None else self._configuration.get(kind, object_id)
-        problem = Problem("$", "schema", f"could not be judged: {type(error).__name__}")
-        version = None if in_force is None else in_force.version
-        return Verdict(kind, object_id, record.offset, False, [problem], in_force_version=version)
-
-    def _expected_version(self, kind: str, record: SourceRecord) -> bytes | None:
-        """Return the text of the header that names the version to replace; of several, the last."""
-        object_id = (record.key or b"").decode("utf-8", "replace")
-        in_force = self._configuration.get(kind, object_id)
-        if in_force is not None and in_force.version == record.offset:
-            return None  # read again; it has replaced that version long ago
-        expected = [text for name, text in record.headers if name == EXPECTED_VERSION]
-        return (expected[-1] or b"") if expected else None
-
-    def _put_in_force(self, kind: str, object_id: str, verdict: Verdict, value: bytes | None) -> None:
-        """Put it in force. Whatever can fail comes before the first write, and is undone when it fails."""
-        key = f"{kind}/{object_id}".encode()
-        in_force = None
-        definition = None
-        if value is not None and verdict.record is not None:
-            in_force = InForce(kind, object_id, verdict.version, verdict.record)
-            # The object goes in as it was pushed, byte for byte.
-            head = orjson.dumps({"kind": kind, "id": object_id, "version": verdict.version})
-            definition = b'%b,"object":%b}' % (head[:-1], value)
-        former = self._configuration.get(kind, object_id)
-        dependents = self._configuration.dependents(kind, object_id)
+    def _take(self, piece: Slice, record: SourceRecord, output: Output, now: int) -> None:
+        """Take one record: everything that follows from it, or nothing."""
+        changes = Changes(self._stores, now)
+        is_report = piece.topic == Topic.PARTITION_REPORTS
         try:
-            self._configuration.apply(kind, object_id, in_force)
-            dependents |= self._configuration.dependents(kind, object_id)
-            self._statuses.show(sorted(dependents), self._configuration)
-        except Exception:
-            self._configuration.apply(kind, object_id, former)
+            if is_report:
+                self._take_report(changes, record)
+            else:
+                self._judging.take(changes, piece.topic, record)
+        except (FatalError, MemoryError):
             raise
-        if definition is not None:
-            self._definitions.put(key, definition)
-        elif self._definitions.get(key) is not None:
-            self._definitions.delete(key)
+        except Exception as error:  # noqa: BLE001  (a defect must not stop the customers' tasks)
+            changes.undo()
+            changes = Changes(self._stores, now)
+            parked = Parked("unexpected_error", describe(error))
+            letter = dead_letter(parked, piece.topic, piece.partition, record, changes.at)
+            changes.write(Topic.DEAD_LETTERS, 0, letter)
+            if not is_report:
+                self._judging.refuse(changes, piece.topic, record, error)
+        self._stage(changes, output)
 
+    def _take_report(self, changes: Changes, record: SourceRecord) -> None:
+        report = decode_report(record.value or b"")
+        if report.kind == "sync":
+            segment_id, definition = self._syncs.reported(changes, report, record.timestamp)
+            if definition is not None:
+                self._judging.enter(changes, definition)
+            elif segment_id is not None:
+                for distribution_id in self._configuration.dependents("segments", segment_id):
+                    self._statuses.show(changes, distribution_id)
+        elif report.kind == "out_of_codes":
+            self._judging.halt(changes, *read_subject(report), report.kind)
+        elif report.kind != "drop":
+            is_backfill = self._backfills.reported(changes, report)
+            receipts = [] if is_backfill else self._manual.reported(changes, report)
+            self._judging.reported(changes, read_subject(report)[0], receipts)
 
-def _verdict_record(verdict: Verdict, record: SourceRecord) -> OutputRecord:
-    """Key the verdict like the definition; a record's own key goes in as its bytes stand."""
-    object_id = record.key if record.key is not None else (verdict.id or "").encode()
-    return f"{verdict.kind}/".encode() + object_id, orjson.dumps(verdict.as_json()), []
+    def _release(self, key: bytes, output: Output, now: int) -> None:
+        changes = Changes(self._stores, now)
+        distribution_id = key.decode()
+        try:
+            receipts = self._manual.due(changes, distribution_id)
+            self._statuses.show(changes, distribution_id, receipts)
+        except (FatalError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001  (as above; here there is no input to park)
+            changes.undo()
+            changes, receipts = Changes(self._stores, now), []
+            self._statuses.show_defect(changes, distribution_id, describe(error))
+        self._stage(changes, output)
+        if not receipts:
+            self._due[key] = now + _AGAIN_MILLISECONDS
 
+    def _stage(self, changes: Changes, output: Output) -> None:
+        changes.stage(output)
+        self._states.update(changes.states)
+        for key, value in changes.touched(Topic.DISTRIBUTION_HOLDS):
+            self._note_hold(key, value)
 
-def _result(verdict: Verdict) -> str:
-    if not verdict.accepted:
-        return "rejected"
-    return "blocked" if verdict.blocked else "accepted"
+    def _note_hold(self, key: bytes, value: bytes | None) -> None:
+        due_at = None if value is None else decode_hold(value).due_at
+        if due_at is None:
+            self._due.pop(key, None)
+        else:
+            self._due[key] = due_at

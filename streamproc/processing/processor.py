@@ -60,11 +60,14 @@ class Output:
     """What follows from one chunk: records to write, by logical topic and partition, and counts to publish.
 
     The changelog records of the stores are not in here: the host takes them from what the stores have staged.
-    A count's key is the metric's name followed by its label values.
+    The key of a count is the metric's name followed by its label values. `levels` are numbers that go up and down, by
+    such keys, as they are after the chunk; `observed` are single values, each with its metric's name.
     """
 
     records: dict[tuple[str, int], list[OutputRecord]] = field(default_factory=dict)
     counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    levels: dict[tuple[str, ...], int] = field(default_factory=dict)
+    observed: list[tuple[str, float]] = field(default_factory=list)
 
     def lane(self, topic: str, partition: int) -> list[OutputRecord]:
         """Return the list to which records for this topic partition are appended."""

@@ -1,7 +1,7 @@
 """What the runtime tells whoever watches it; `operations` turns it into metrics and health."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from aiokafka.structs import TopicPartition
@@ -31,6 +31,9 @@ class Listener(Protocol):
         self, kind: str, partition: int, *, counts: Counter[tuple[str, ...]], seconds: float, transaction_seconds: float
     ) -> None:
         """A step of long work, a chunk without records, is committed; the times are those of `chunk_committed`."""
+
+    def measured(self, levels: Mapping[tuple[str, ...], int], observed: Sequence[tuple[str, float]]) -> None:
+        """What a committed chunk or step has found: numbers that go up and down, and single values."""
 
     def transaction_aborted(self, kind: str, partition: int, error: BaseException) -> None:
         """A transaction was aborted; its chunk will be done again."""

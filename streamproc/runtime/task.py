@@ -311,6 +311,8 @@ class Task:
         for store in self._stores.values():
             store.commit()
         self.positions.update(chunk.ends)
+        if output.levels or output.observed:
+            self._listener.measured(output.levels, output.observed)
         seconds = {"seconds": ended - started, "transaction_seconds": ended - decided}
         if not slices:
             self._listener.step_committed(self.spec.kind, self.partition, counts=output.counts, **seconds)

@@ -12,11 +12,9 @@ from jsonschema import Draft202012Validator
 from streamproc.cli.asyncapi import asyncapi, asyncapi_file, asyncapi_text, main
 from streamproc.cli.schemas import FOLDER, RECORDS, schema_file
 from streamproc.domain.customers import CustomerState, encode_customer
-from streamproc.processing.control import ControlProcessor
-from streamproc.processing.processor import Record, Slice
-from streamproc.runtime.store import StateStore
 from streamproc.topics import CHANNELS, TOPICS
 from tests.support.configuration import segment
+from tests.support.control import ControlTask
 
 DOCUMENT = asyncapi()
 
@@ -77,11 +75,21 @@ def test_every_schema_is_the_form_of_some_message() -> None:
 def test_the_directions_are_those_of_streamproc() -> None:
     received = {name.removeprefix("receive.") for name in DOCUMENT["operations"] if name.startswith("receive.")}
     configuration = {"distributions", "validation-rules", "segments", "campaigns"}
-    own = {"definitions", "customer-state", "task-state", "partition-commands", "partition-reports", "code-requests"}
-    own |= {"code-state"}
+    own = {
+        "definitions",
+        "customer-state",
+        "task-state",
+        "control-state",
+        "distribution-holds",
+        "partition-commands",
+        "partition-reports",
+        "code-requests",
+        "code-state",
+    }
     assert received == {"customer-events", "customers"} | configuration | own
     sent = {name.removeprefix("send.") for name in DOCUMENT["operations"] if name.startswith("send.")}
-    outputs = {"decisions", "dead-letters", "segment-changes", "config-verdicts", "distribution-status", "publications"}
+    outputs = {"decisions", "dead-letters", "segment-changes", "config-verdicts", "publications"}
+    outputs |= {"distribution-status", "distribution-log"}
     assert sent == {f"deliveries.{channel}" for channel in CHANNELS} | outputs | own
 
 
@@ -90,12 +98,14 @@ def test_the_forms_of_internal_records_are_those_that_are_written() -> None:
     counts = ([{"ord_1": order}, 0, 0], {"cart": [1, order[2]]}, {"camp_1": [5, None]}, {"camp_1": ["ltr_1", "Name"]})
     state = CustomerState({"name": "Ann"}, ["seg_1"], *counts, datetime(2026, 11, 24, tzinfo=UTC))
     payload_schema("customer-state").validate(orjson.loads(encode_customer(state)))
-    definitions = StateStore()
-    pushed = Record(7, 0, b"seg_1", orjson.dumps(segment()))
-    ControlProcessor(definitions, StateStore()).process([Slice("segments", 0, [pushed])], 0)
-    written = definitions.staged[b"segments/seg_1"]
-    assert written is not None
-    payload_schema("definitions").validate(orjson.loads(written))
+    control = ControlTask()
+    control.push("segments", segment())
+    control.push("segments", segment(id="seg_2", type="static", customers=[]))
+    for topic in ("definitions", "control-state"):
+        written = [orjson.loads(value) for _, value in control.stores[topic].items()]
+        assert written
+        for one in written:
+            payload_schema(topic).validate(one)
 
 
 def test_a_record_of_another_form_is_refused() -> None:

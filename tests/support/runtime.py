@@ -81,6 +81,8 @@ class Heard:
     ) -> None:
         self.steps += 1
 
+    def measured(self, levels: Mapping[tuple[str, ...], int], observed: Sequence[tuple[str, float]]) -> None: ...
+
     def transaction_aborted(self, kind: str, partition: int, error: BaseException) -> None:  # noqa: ARG002
         self.aborted.append(error)
 

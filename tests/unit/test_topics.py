@@ -15,6 +15,7 @@ def test_one_partition_is_for_what_needs_one_order_and_the_rest_follows_the_cust
         *CONFIG_TOPICS,
         "definitions",
         "distribution-holds",
+        "control-state",
         "partition-reports",
         "config-verdicts",
         "distribution-status",
@@ -33,6 +34,7 @@ def test_tables_are_compacted_and_flows_go_after_their_time() -> None:
         "task-state",
         "code-state",
         "distribution-holds",
+        "control-state",
         "config-verdicts",
         "distribution-status",
     }

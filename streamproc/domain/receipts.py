@@ -1,0 +1,21 @@
+"""Receipts: the answer to each change of a manual distribution, and what it had come to by then."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ReceiptKind = Literal["held", "replaced", "canceled", "released", "stopped", "resumed", "done", "too_late"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one change.
+
+    `version` is that of the pushed record which is answered; of a release and its end, that of the jobs. `emitted` and
+    `undeliverable` are sums since the release. `remaining` are the customers not reached, where something was stopped.
+    """
+
+    kind: ReceiptKind
+    version: int
+    emitted: int = 0
+    undeliverable: int = 0
+    remaining: int | None = None

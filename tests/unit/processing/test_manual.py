@@ -1,0 +1,501 @@
+"""Manual distributions in the control task: hold, edit, cancel, release, stop, resume, end, and their receipts."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.support.configuration import campaign, manual, segment
+from tests.support.control import HOLD, MINUTE, NOW, ControlTask
+
+PROMOTION = {"type": "promotion", "promotion_tier_id": "promo_1"}
+SENT_BEFORE = "it was released before, and a distribution is released once in its life; copy it under a new id"
+
+
+@pytest.fixture
+def control() -> ControlTask:
+    """A control task that has listened long enough to release, with a segment that upstream keeps."""
+    control = ControlTask()
+    control.settle()
+    control.push("segments", segment())
+    control.now = NOW + MINUTE
+    return control
+
+
+def progress(emitted: int, done: int, partitions: int = 2, undeliverable: int = 0) -> dict[str, int]:
+    return {
+        "emitted": emitted,
+        "undeliverable": undeliverable,
+        "partitions_done": done,
+        "partitions": partitions,
+    }
+
+
+def refused(verdict: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [(error["path"], error["code"], error["message"]) for error in verdict["errors"]]
+
+
+def test_a_live_one_is_held_for_its_time_and_then_released_to_every_partition(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    assert control.statuses["distr_1"] == {
+        "distribution_id": "distr_1",
+        "version": 0,
+        "state": "held",
+        "due_at": "2025-11-24T16:11:00.000Z",
+    }
+    assert control.holds["distr_1"] == {
+        "distribution_id": "distr_1",
+        "version": 0,
+        "saved_at": NOW + MINUTE,
+        "due_at": NOW + MINUTE + HOLD,
+        "waits_for": [],
+    }
+    control.wait(HOLD - 1)
+    assert control.commands == []
+    control.wait(1)
+    definition = {"kind": "distributions", "id": "distr_1", "version": 0, "object": manual()}
+    command = {"id": "send:distr_1", "kind": "send", "distribution": definition, "action": {}, "segment_id": "seg_1"}
+    assert control.commands == [(0, command), (1, command)]
+    assert control.holds == {}
+    assert control.statuses["distr_1"] == {
+        "distribution_id": "distr_1",
+        "version": 0,
+        "state": "sending",
+        "progress": progress(0, 0),
+        "released_at": "2025-11-24T16:11:00.000Z",
+    }
+    assert control.processor.wake_at is None
+
+
+def test_it_is_done_when_all_partitions_are(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.wait(HOLD)
+    control.report("send", "distr_1", 0, done=False, emitted=3, undeliverable=1, scanned=5, total=9)
+    seen = [control.statuses["distr_1"]["progress"]]
+    control.report("send", "distr_1", 0, emitted=7, undeliverable=2)
+    control.report("send", "distr_1", 0, emitted=7, undeliverable=2)
+    seen.append(control.statuses["distr_1"]["progress"])
+    control.report("send", "distr_1", 1, emitted=5)
+    assert seen == [progress(3, 0, undeliverable=1), progress(7, 1, undeliverable=2)]
+    assert control.statuses["distr_1"] == {
+        "distribution_id": "distr_1",
+        "version": 0,
+        "state": "done",
+        "progress": progress(12, 2, undeliverable=2),
+        "released_at": "2025-11-24T16:11:00.000Z",
+    }
+    assert control.receipts == [("held", 0, 0), ("released", 0, 0), ("done", 0, 12)]
+
+
+def test_the_log_tells_each_receipt_with_the_state_after_it_and_its_time(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.wait(HOLD)
+    control.report("send", "distr_1", 0, emitted=1)
+    control.report("send", "distr_1", 1, undeliverable=1)
+    due_at = "2025-11-24T16:11:00.000Z"
+    nothing = {"emitted": 0, "undeliverable": 0}
+    common = {"distribution_id": "distr_1", "version": 0}
+    assert control.log == [
+        {**common, "state": "held", "receipt": "held", **nothing, "due_at": due_at, "at": "2025-11-24T16:01:00.000Z"},
+        {**common, "state": "sending", "receipt": "released", **nothing, "at": due_at},
+        {**common, "state": "done", "receipt": "done", "emitted": 1, "undeliverable": 1, "at": due_at},
+    ]
+
+
+def test_a_single_customer_is_sent_to_by_the_partition_that_owns_it(control: ControlTask) -> None:
+    customer = {"id": "cust_4", "email": "ada@mail.example"}
+    record = manual(audience={"customer": customer, "segment_id": None}, action=PROMOTION)
+    control.push("campaigns", campaign(note=1e15))
+    control.push("distributions", record)
+    control.wait(HOLD)
+    ((partition, command),) = control.commands
+    assert partition == 1
+    assert command == {
+        "id": "send:distr_1",
+        "kind": "send",
+        "distribution": {"kind": "distributions", "id": "distr_1", "version": 0, "object": record},
+        "action": {"campaign": campaign(note=1e15), "promotion_tier": campaign()["promotion_tiers"][0]},
+        "customer": customer,
+    }
+    control.report("send", "distr_1", 1, emitted=1)
+    assert control.statuses["distr_1"]["progress"] == progress(1, 1, partitions=1)
+
+
+def test_an_edit_is_what_gets_sent_and_does_not_restart_the_clock(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.wait(9 * MINUTE)
+    control.push("distributions", manual(name="Edited"))
+    control.wait(MINUTE)
+    ((_, command), _) = control.commands
+    assert (command["distribution"]["version"], command["distribution"]["object"]["name"]) == (1, "Edited")
+    assert control.receipts == [("held", 0, 0), ("replaced", 1, 0), ("released", 1, 0)]
+
+
+def test_a_bad_edit_leaves_what_is_held(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.push("distributions", manual(channels=[]))
+    control.wait(HOLD)
+    assert control.receipts == [("held", 0, 0), ("released", 0, 0)]
+
+
+@pytest.mark.parametrize("status", ["paused", "draft"])
+def test_a_change_of_mind_ends_the_hold_and_live_again_begins_a_new_one(control: ControlTask, status: str) -> None:
+    control.push("distributions", manual())
+    control.wait(9 * MINUTE)
+    control.push("distributions", manual(status=status))
+    seen = control.states["distr_1"], control.holds
+    control.wait(2 * MINUTE)
+    control.push("distributions", manual())
+    control.wait(HOLD - 1)
+    assert control.commands == []
+    control.wait(1)
+    assert seen == ((status, 1, None), {})
+    assert control.receipts == [("held", 0, 0), ("canceled", 1, 0), ("held", 2, 0), ("released", 2, 0)]
+
+
+def test_deleted_in_time_it_is_gone_with_a_receipt_and_may_come_again(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.push("distributions", None, "distr_1")
+    assert (control.statuses, control.holds) == ({}, {})
+    assert [(one["state"], one["receipt"], one["version"]) for one in control.log] == [
+        ("held", "held", 0),
+        (None, "canceled", 1),
+    ]
+    assert control.push("distributions", manual())["accepted"]
+    control.wait(HOLD)
+    assert len(control.commands) == 2
+
+
+def test_one_that_becomes_automatic_is_held_no_longer(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    trigger = {"event": "customer.segment.entered", "segment_id": "seg_1"}
+    control.push("distributions", manual(kind="automatic", trigger=trigger, audience=None))
+    control.wait(HOLD)
+    assert (control.commands, control.holds) == ([], {})
+    assert control.receipts == [("held", 0, 0), ("canceled", 1, 0)]
+    assert control.states["distr_1"] == ("live", 1, None)
+
+
+def test_what_is_missing_blocks_it_and_then_it_goes_at_once_if_its_time_has_passed(control: ControlTask) -> None:
+    control.push("distributions", manual(action=PROMOTION))
+    assert control.states["distr_1"] == ("blocked", 0, "missing promotion-tiers promo_1")
+    assert control.holds["distr_1"]["due_at"] is None
+    control.wait(HOLD + MINUTE)
+    assert control.commands == []
+    control.push("campaigns", campaign())
+    assert control.command_ids(0) == ["send:distr_1"]
+
+
+def test_a_segment_that_comes_later_begins_the_clock(control: ControlTask) -> None:
+    control.push("distributions", manual(audience={"segment_id": "seg_2"}))
+    control.wait(9 * MINUTE)
+    control.push("segments", segment(id="seg_2"))
+    due_at = control.now + HOLD
+    control.wait(MINUTE)
+    control.push("segments", segment(id="seg_2", name="Renamed"))
+    assert control.holds["distr_1"]["due_at"] == due_at
+
+
+def test_a_segment_that_goes_during_the_hold_blocks_it(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.push("segments", None, "seg_1")
+    control.wait(HOLD)
+    assert control.states["distr_1"] == ("blocked", 0, "missing segments seg_1")
+    assert control.commands == []
+
+
+def test_what_comes_in_the_chunk_in_which_it_is_due_comes_before_the_release(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.now += HOLD
+    control.push("distributions", manual(status="paused"))
+    assert control.commands == []
+    assert control.receipts == [("held", 0, 0), ("canceled", 1, 0)]
+
+
+def test_lateness_is_observed_in_seconds(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.now += HOLD + 250
+    assert control.take().observed == [("hold_lateness", 0.25)]
+
+
+def test_how_many_are_in_each_state_is_told_also_after_a_restart(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.push("distributions", manual(id="distr_2", name="Two", status="draft"))
+    control.push("distributions", manual(id="distr_3", name="Three"))
+    control.push("distributions", None, "distr_3")
+    expected = {("distributions", "held"): 1, ("distributions", "draft"): 1}
+    assert {key: number for key, number in control.take().levels.items() if number} == expected
+    control.restart()
+    assert control.take().levels == expected
+
+
+def test_after_a_restart_a_hold_goes_on_and_one_that_is_overdue_is_released_after_a_moment(
+    control: ControlTask,
+) -> None:
+    control.push("distributions", manual())
+    control.wait(9 * MINUTE)
+    control.restart()
+    assert control.processor.wake_at == NOW + MINUTE + HOLD
+    control.now = NOW + HOLD + 5 * MINUTE
+    control.restart()
+    control.wait(999)
+    assert control.commands == []
+    control.wait(1)
+    assert control.command_ids(0) == ["send:distr_1"]
+
+
+def test_what_was_paused_while_the_task_was_away_is_not_released_on_its_return(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.wait(9 * MINUTE)
+    late = control.pushed("distributions", manual(status="paused"))
+    control.now += 5 * MINUTE
+    control.restart()
+    control.wait(900)
+    other = control.pushed("segments", segment(id="seg_9"))
+    control.take(control.slice("segments", other))
+    control.wait(90)
+    control.take(control.slice("distributions", late))
+    control.wait(HOLD)
+    assert control.commands == []
+    assert control.receipts == [("held", 0, 0), ("canceled", 1, 0)]
+
+
+def sending(control: ControlTask) -> ControlTask:
+    """Release the distribution and let one of three customers in each partition be reached."""
+    control.push("distributions", manual())
+    control.wait(HOLD)
+    for partition in (0, 1):
+        control.report("send", "distr_1", partition, done=False, emitted=1, scanned=1, total=3)
+    return control
+
+
+def test_an_edit_while_sending_comes_too_late(control: ControlTask) -> None:
+    sending(control)
+    assert control.push("distributions", manual(name="Edited"))["accepted"]
+    assert control.receipts[-1] == ("too_late", 1, 2)
+    assert control.states["distr_1"] == ("sending", 0, None)
+    assert control.command_ids(0) == ["send:distr_1"]
+    assert control.in_force["distributions/distr_1"] == 1
+
+
+@pytest.mark.parametrize("status", ["paused", "draft"])
+def test_a_pause_while_sending_stops_it_and_the_receipt_waits_for_the_numbers(
+    control: ControlTask, status: str
+) -> None:
+    sending(control)
+    control.push("distributions", manual(status=status))
+    assert control.command_ids(0) == control.command_ids(1) == ["send:distr_1", "stop:distr_1:1"]
+    assert control.states["distr_1"] == (status, 1, None)
+    control.report("stop", "distr_1:1", 0, emitted=2, remaining=1)
+    assert control.receipts[-1] == ("released", 0, 0)
+    control.report("stop", "distr_1:1", 1, emitted=1, undeliverable=1, remaining=1)
+    assert control.log[-1] == {
+        "distribution_id": "distr_1",
+        "version": 1,
+        "state": status,
+        "receipt": "stopped",
+        "emitted": 3,
+        "undeliverable": 1,
+        "remaining": 2,
+        "at": "2025-11-24T16:11:00.000Z",
+    }
+
+
+def test_set_live_again_it_goes_on_where_something_is_left_with_the_version_in_force(control: ControlTask) -> None:
+    sending(control)
+    control.push("distributions", manual(status="paused"))
+    control.report("stop", "distr_1:1", 0, emitted=3, remaining=0)
+    control.report("stop", "distr_1:1", 1, emitted=1, remaining=2)
+    control.push("distributions", manual(name="Corrected"))
+    assert [command["id"] for _, command in control.commands[-3:]] == [
+        "stop:distr_1:1",
+        "stop:distr_1:1",
+        "resume:distr_1:1",
+    ]
+    partition, command = control.commands[-1]
+    assert (partition, command["distribution"]["version"]) == (1, 2)
+    assert control.states["distr_1"] == ("sending", 2, None)
+    control.report("resume", "distr_1:1", 1, emitted=3)
+    assert control.receipts[-3:] == [("stopped", 1, 4), ("resumed", 2, 4), ("done", 2, 6)]
+
+
+def test_set_live_again_before_the_stop_is_answered_it_goes_on_when_it_is(control: ControlTask) -> None:
+    sending(control)
+    control.push("distributions", manual(status="paused"))
+    control.push("distributions", manual())
+    assert control.states["distr_1"] == ("paused", 2, None)
+    for partition in (0, 1):
+        control.report("stop", "distr_1:1", partition, emitted=1, remaining=2)
+    assert control.command_ids(0) == ["send:distr_1", "stop:distr_1:1", "resume:distr_1:1"]
+    assert control.receipts[-2:] == [("stopped", 1, 2), ("resumed", 2, 2)]
+
+
+def test_a_second_stop_has_a_number_of_its_own_and_an_answer_to_the_first_does_not_count(
+    control: ControlTask,
+) -> None:
+    sending(control)
+    for number in (1, 2):
+        control.push("distributions", manual(status="paused"))
+        if number == 2:
+            control.report("stop", "distr_1:1", 0, emitted=1, remaining=2)
+            assert control.receipts[-1][0] == "resumed"
+        for partition in (0, 1):
+            control.report("stop", f"distr_1:{number}", partition, emitted=number, remaining=2 - number + 1)
+        control.push("distributions", manual())
+    assert control.command_ids(1) == [
+        "send:distr_1",
+        "stop:distr_1:1",
+        "resume:distr_1:1",
+        "stop:distr_1:2",
+        "resume:distr_1:2",
+    ]
+
+
+def test_a_stop_that_finds_nothing_left_came_too_late(control: ControlTask) -> None:
+    sending(control)
+    control.push("distributions", manual(status="paused"))
+    control.report("send", "distr_1", 0, emitted=3)
+    control.report("stop", "distr_1:1", 1, emitted=3, remaining=0)
+    assert control.receipts[-2:] == [("too_late", 1, 6), ("done", 0, 6)]
+    assert control.states["distr_1"] == ("done", 0, None)
+
+
+def test_what_is_missing_keeps_it_from_going_on(control: ControlTask) -> None:
+    sending(control)
+    control.push("distributions", manual(status="paused"))
+    for partition in (0, 1):
+        control.report("stop", "distr_1:1", partition, emitted=1, remaining=2)
+    control.push("distributions", manual(action=PROMOTION))
+    assert control.states["distr_1"] == ("blocked", 2, "missing promotion-tiers promo_1")
+    control.push("campaigns", campaign())
+    assert control.receipts[-1] == ("resumed", 2, 2)
+    assert control.commands[-1][1]["action"]["promotion_tier"] == campaign()["promotion_tiers"][0]
+
+
+def test_deleted_while_sending_it_is_ended_and_canceled_with_the_numbers(control: ControlTask) -> None:
+    sending(control)
+    control.push("distributions", None, "distr_1")
+    assert control.command_ids(0) == ["send:distr_1", "end:distr_1"]
+    assert control.states["distr_1"] == ("canceled", 0, None)
+    for partition in (0, 1):
+        control.report("end", "distr_1", partition, emitted=2, remaining=1)
+    assert (control.receipts[-1], control.log[-1]["remaining"]) == (("canceled", 1, 4), 2)
+    assert control.states["distr_1"] == ("canceled", 0, None)
+
+
+def test_deleted_after_a_stop_it_is_ended(control: ControlTask) -> None:
+    sending(control)
+    control.push("distributions", manual(status="paused"))
+    for partition in (0, 1):
+        control.report("stop", "distr_1:1", partition, emitted=1, remaining=2)
+    control.push("distributions", None, "distr_1")
+    for partition in (0, 1):
+        control.report("end", "distr_1", partition, emitted=1, remaining=2)
+    assert control.receipts[-2:] == [("stopped", 1, 2), ("canceled", 2, 2)]
+
+
+def over(control: ControlTask, how: str) -> None:
+    sending(control)
+    if how == "canceled":
+        control.push("distributions", None, "distr_1")
+        for partition in (0, 1):
+            control.report("end", "distr_1", partition, emitted=1, remaining=2)
+        return
+    for partition in (0, 1):
+        control.report("send", "distr_1", partition, emitted=3)
+    if how == "deleted":
+        control.push("distributions", None, "distr_1")
+
+
+@pytest.mark.parametrize("how", ["done", "canceled", "deleted"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_once_released_it_is_never_sent_again(control: ControlTask, how: str, restarted: bool) -> None:
+    over(control, how)
+    if restarted:
+        control.restart()
+        control.settle()
+    commands, before = list(control.commands), control.statuses
+    verdict = control.push("distributions", manual(name="Again"))
+    assert (verdict["accepted"], refused(verdict)) == (False, [("$.status", "already_sent", SENT_BEFORE)])
+    for status in ("draft", "paused"):
+        assert control.push("distributions", manual(status=status))["accepted"]
+    control.push("distributions", None, "distr_1")
+    assert not control.push("distributions", manual())["accepted"]
+    control.wait(2 * HOLD)
+    assert (control.commands, control.statuses, control.holds) == (commands, before, {})
+    assert before["distr_1"]["state"] == ("canceled" if how == "canceled" else "done")
+    assert not any(key.startswith(b"release/") for key, _ in control.stores["control-state"].items())
+
+
+def test_while_it_is_being_ended_live_is_refused(control: ControlTask) -> None:
+    sending(control)
+    control.push("distributions", None, "distr_1")
+    assert refused(control.push("distributions", manual())) == [("$.status", "already_sent", SENT_BEFORE)]
+    assert control.states["distr_1"] == ("canceled", 0, None)
+
+
+def test_after_a_stop_it_can_go_on_to_its_audience_alone(control: ControlTask) -> None:
+    sending(control)
+    assert control.push("distributions", manual(audience={"segment_id": "seg_2"}))["accepted"], "an edit, too late"
+    control.push("distributions", manual(status="paused"))
+    verdict = control.push("distributions", manual(audience={"segment_id": "seg_2"}))
+    told = "it was released to segment seg_1 and can only go on there; copy it under a new id"
+    assert refused(verdict) == [("$.status", "already_sent", told)]
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_once_released_it_cannot_become_automatic(control: ControlTask, stop: bool) -> None:
+    sending(control)
+    if stop:
+        control.push("distributions", manual(status="paused"))
+    trigger = {"event": "customer.segment.entered", "segment_id": "seg_1"}
+    record = manual(kind="automatic", trigger=trigger, audience=None)
+    assert refused(control.push("distributions", record)) == [("$.status", "already_sent", SENT_BEFORE)]
+    assert control.push("distributions", record | {"status": "draft"})["accepted"]
+
+
+def test_what_is_read_again_holds_and_releases_nothing(control: ControlTask) -> None:
+    control.push("segments", segment(id="seg_2"))
+    records = [
+        control.pushed("distributions", manual()),
+        control.pushed("distributions", manual(status="paused")),
+        control.pushed("distributions", manual(id="distr_2", name="Two")),
+        control.pushed("distributions", None, "distr_2"),
+        control.pushed("distributions", manual(id="distr_3", name="Three")),
+    ]
+    control.take(control.slice("distributions", *records))
+    control.wait(HOLD)
+    for partition in (0, 1):
+        control.report("send", "distr_3", partition, emitted=1)
+    before = {name: dict(store.items()) for name, store in control.stores.items()}
+    written = list(control.commands), control.receipts
+    control.restart()
+    for record in records:
+        verdict = orjson.loads(
+            control.take(control.slice("distributions", record)).records["config-verdicts", 0][0][1] or b""
+        )
+        assert verdict["accepted"]
+        control.wait(2 * HOLD)
+    assert (control.commands, control.receipts) == written
+    assert {name: dict(store.items()) for name, store in control.stores.items()} == before
+
+
+def test_a_topic_that_was_made_anew_is_no_repetition(control: ControlTask) -> None:
+    control.push("distributions", manual(status="draft"))
+    control.push("distributions", manual(status="draft"))
+    control.wait(MINUTE)
+    control.offsets["distributions"] = -1
+    control.push("distributions", manual())
+    control.wait(HOLD)
+    assert control.command_ids(0) == ["send:distr_1"]
+
+
+def test_a_clock_that_goes_back_releases_nothing_twice_and_nothing_early(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.now -= 60 * MINUTE
+    control.wait(60 * MINUTE + HOLD - 1)
+    assert control.commands == []
+    control.wait(1)
+    control.now -= 60 * MINUTE
+    control.wait(120 * MINUTE)
+    assert control.command_ids(0) == ["send:distr_1"]
