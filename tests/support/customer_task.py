@@ -32,7 +32,8 @@ class CustomerTask:
         self.now = NOW
         self.restarts_always = False
         self._place = (partition, partitions)
-        self._offset = 0
+        #: That of the latest record.
+        self.offset = -1
         self.restart()
 
     def restart(self) -> None:
@@ -69,8 +70,8 @@ class CustomerTask:
         """Take records of a topic as one chunk."""
         made = []
         for key, value in records:
-            made.append(Record(self._offset, self.now, key, value))
-            self._offset += 1
+            self.offset += 1
+            made.append(Record(self.offset, self.now, key, value))
         return self._commit(self.processor.process([Slice(topic, self._place[0], made)], self.now))
 
     @property
@@ -81,6 +82,13 @@ class CustomerTask:
     def step(self) -> Output:
         """Take one step."""
         return self._commit(self.processor.process([], self.now))
+
+    def lose_step(self) -> None:
+        """Take one step whose transaction is aborted."""
+        self.processor.process([], self.now)
+        self.state.rollback()
+        self.task_state.rollback()
+        self.restart()
 
     def run(self) -> int:
         """Take steps until none is due, and return how many."""
