@@ -1,5 +1,8 @@
 """What an update means for one customer."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from streamproc.domain.customers import CustomerState, latest, leave_segment
 from streamproc.domain.occasions import tick_cause
 from streamproc.matching.definitions import Definitions
@@ -17,26 +20,35 @@ class Bringing:
         self._definitions = definitions
         self._outgoing = outgoing
 
-    def bring(self, update: Update, customer_id: str, state: CustomerState) -> CustomerState:
+    def bring(
+        self, update: Update, customer_id: str, state: CustomerState, later: Sequence[Update] = ()
+    ) -> CustomerState:
         """Return a customer's state with an update; the same object when nothing changes.
 
-        Syncs and drops are silent: nobody enters or leaves by them. Raises `JobTooLarge`.
+        `later` are those that began after it and have not reached this customer either. Syncs and drops are silent:
+        nobody enters or leaves by them. Raises `JobTooLarge`.
         """
         now = latest(state.now, update.time)
         if update.kind == "tick":
-            memberships, moves = reevaluate(self._segments.affected(()), state, customer_id, now)
-            if not moves:
-                return state
-            after = state.with_memberships(memberships).with_time(now)
-            cause = tick_cause(update.subject, update.at)
-            announce(moves, after, customer_id, cause, self._definitions, self._outgoing)
-            return after
+            return self._on_tick(update, customer_id, state, now, {one.subject for one in later})
         segment = self._segments.get(update.subject)
         if segment is None:
             memberships = leave_segment(state.memberships, update.subject)
         else:
             memberships, _ = reevaluate((segment,), state, customer_id, now)
         return state if memberships is state.memberships else state.with_memberships(memberships)
+
+    def _on_tick(
+        self, tick: Update, customer_id: str, state: CustomerState, now: datetime, not_yet: set[str]
+    ) -> CustomerState:
+        """Decide anew about all that depends on the date, but for segments that took effect after the day began."""
+        segments = [one for one in self._segments.affected(()) if one.id not in not_yet]
+        memberships, moves = reevaluate(segments, state, customer_id, now)
+        if not moves:
+            return state
+        after = state.with_memberships(memberships).with_time(now)
+        announce(moves, after, customer_id, tick_cause(tick.subject, tick.at), self._definitions, self._outgoing)
+        return after
 
 
 def is_concerned(update: Update, before: CustomerState, after: CustomerState) -> bool:

@@ -213,8 +213,9 @@ class CustomerChunk:
         """Bring along what the walk of the updates under way has not brought to this customer yet."""
         updates = self._scans.updates
         if state is not None and updates.running:
-            for update in updates.pending(key):
-                state = self._bringing.bring(update, key.decode(), state)
+            pending = updates.pending(key)
+            for place, update in enumerate(pending, 1):
+                state = self._bringing.bring(update, key.decode(), state, pending[place:])
         return state
 
     def _in_time(self, state: CustomerState | None, at: datetime) -> CustomerState:

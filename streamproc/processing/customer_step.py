@@ -50,13 +50,13 @@ class CustomerStep:
     def bring(self, key: bytes, updates: Sequence[Update], *, is_walk: bool) -> None:
         """Bring updates to one customer, and count that in them if it is their walk that does so."""
         customer_id = key.decode()
-        for update in updates:
+        for place, update in enumerate(updates, 1):
             mark = self.outgoing.mark()
             try:
                 before = self.states.get(key)
                 if before is None:
                     continue
-                after = self._bringing.bring(update, customer_id, before)
+                after = self._bringing.bring(update, customer_id, before, updates[place:])
                 if after is not before:
                     self._put(key, after, len(update.subject))
             except (FatalError, MemoryError):

@@ -101,6 +101,7 @@ class Both:
         self.oracle.forget(who)
 
     def sync(self, segment_id: str, choice: int) -> None:
+        self.let_tick_end(segment_id)
         if segment_id == LISTED:
             record = segment(id=LISTED, type="static", customers=[CUSTOMERS[choice], CUSTOMERS[choice + 2]])
         else:
@@ -111,8 +112,14 @@ class Both:
         self.oracle.sync(record, at(self.task.now))
 
     def drop(self, segment_id: str) -> None:
+        self.let_tick_end(segment_id)
         self.task.commands(drop_command(segment_id, self.number))
         self.oracle.drop(segment_id, at(self.task.now))
+
+    def let_tick_end(self, segment_id: str) -> None:
+        """A tick tells of the versions in force when its walk comes by, so it should not meet two of them."""
+        if segment_id in DATED and self.oracle.is_known(segment_id):
+            self.task.run()
 
     def send(self) -> None:
         name = f"distr_{self.number}"

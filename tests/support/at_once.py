@@ -79,6 +79,10 @@ class AtOnce:
         for who, one in self.customers.items():
             self._look_again(who, one, dated, max(at, one.now), f"tick:{at.date()}", set())
 
+    def is_known(self, segment_id: str) -> bool:
+        """Tell whether a segment is in force."""
+        return segment_id in self._segments
+
     def _move_on(self, at: datetime) -> None:
         self._latest = at if self._latest is None else max(self._latest, at)
 

@@ -1,5 +1,6 @@
 """Long work of a customer task: syncs, drops, releases, backfills; stopped, resumed, ended; read twice, restarted."""
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -474,6 +475,17 @@ def test_an_event_that_comes_before_the_tick_s_walk_is_told_after_it(birthdays: 
     assert told[-2:] == [("d", "entered", "tick"), ("d", "left", "event_id")]
 
 
+def test_a_segment_that_takes_effect_after_the_day_began_is_none_of_the_tick_s_business(
+    birthdays: CustomerTask,
+) -> None:
+    birthdays.now = MIDNIGHT
+    birthdays.step()
+    birthdays.commands(sync(0, BIRTHDAY, "seg_2"))
+    birthdays.run()
+    assert {segment_id for _, _, segment_id in changes(birthdays)} == {"seg_1"}
+    assert birthdays.memberships["d"] == ["seg_1", "seg_2", "seg_gold"]
+
+
 def test_without_a_segment_that_depends_on_the_date_a_day_changes_nothing(task: CustomerTask) -> None:
     task.commands(sync())
     task.run()
@@ -568,10 +580,12 @@ def test_an_update_that_cannot_be_brought_to_one_customer_is_kept_and_can_be_ask
 ) -> None:
     real = Bringing.bring
 
-    def broken(self: Bringing, update: Update, customer_id: str, state: CustomerState) -> CustomerState:
+    def broken(
+        self: Bringing, update: Update, customer_id: str, state: CustomerState, later: Sequence[Update]
+    ) -> CustomerState:
         if customer_id == "c":
             raise ZeroDivisionError
-        return real(self, update, customer_id, state)
+        return real(self, update, customer_id, state, later)
 
     monkeypatch.setattr(Bringing, "bring", broken)
     task.commands(sync())
