@@ -109,8 +109,8 @@ def changed(before: CustomerState, after: CustomerState) -> set[str]:
     if after.orders is not before.orders:
         names.add("summary.orders")
     if after.occurrences is not before.occurrences:
-        known = before.occurrences
-        names |= {f"events.{name}" for name, one in after.occurrences.items() if known.get(name) is not one}
+        known, now = before.occurrences, after.occurrences
+        names |= {f"events.{name}" for name in known.keys() | now.keys() if known.get(name) is not now.get(name)}
     if after.points is not before.points:
         names.add("loyalty_points")
     if after.tiers is not before.tiers:
