@@ -6,11 +6,13 @@ from typing import Any
 import orjson
 import pytest
 
+from streamproc.domain.commands import send_command
 from streamproc.domain.jobs import job_id, publication_id
 from streamproc.matching.definitions import Definitions
 from streamproc.processing.processor import Output
 from tests.support.codes import CodeTask, codes
 from tests.support.configuration import campaign, distribution
+from tests.support.customer_task import CustomerTask
 from tests.unit.processing.test_customers import PARTITION, Json, Task, event
 
 OWN_ID = publication_id("evt_1", "cus_1", "distr_codes", "camp_1")
@@ -137,3 +139,28 @@ def test_jobs_with_codes_of_one_chunk_go_to_their_channels_in_order() -> None:
     for channel in ("email", "shopify"):
         jobs = lane(output, f"deliveries.{channel}")
         assert [job["cause"]["event_id"] for job in jobs] == ["e_1", "e_2"]
+
+
+def test_a_release_asks_for_a_code_for_each_customer_and_the_publication_names_the_release() -> None:
+    task = CustomerTask()
+    task.put("campaigns", campaign())
+    task.put("distributions", distribution(id="news", name="News", trigger=PUBLISHED))
+    task.customers({"id": "ann", "email": "ann@x.y"}, {"id": "bob"})
+    for customer in ("ann", "bob"):
+        record = codes(kind="manual", audience={"customer": {"id": customer}}, id=f"d_{customer}")
+        definition = orjson.dumps({"kind": "distributions", "id": record["id"], "version": 7, "object": record})
+        task.commands(send_command(record["id"], definition, {"campaign": campaign()}, record["audience"]))
+    task.run()
+    assert [decision["reason"] for decision in task.told("decisions")] == ["missing_contact"]
+    own_id = publication_id("release:d_ann", "ann", "d_ann", "camp_1")
+    assert [one["id"] for one in task.told("code-requests")] == [own_id]
+    code_task = CodeTask(task.definitions)
+    code_task.import_codes("CODE-1")
+    output = code_task.take(task.lanes["code-requests"])
+    ((_, job, headers),) = output.records["deliveries.email", 0]
+    assert orjson.loads(job or b"")["cause"] == {"release": "d_ann"}
+    assert dict(headers)["cause-id"] == b"release:d_ann"
+    task.take("publications", [record[:2] for record in output.records["publications", 0]])
+    (news,) = task.told("deliveries.email")
+    assert news["id"] == job_id(f"release:d_ann#published:{own_id}", "ann", "news", "email", 0)
+    assert news["cause"] == {"release": "d_ann", "via": f"published:{own_id}"}
