@@ -311,6 +311,7 @@ class CustomerChunk:
         stored = self.states.get(key)
         if record.value is None:
             if stored is not None:
+                self._up_to_date(key, stored)  # what a day has brought is told before the customer is forgotten
                 self.states.put(key, None, 0)
             return None
         told = read_customer(key, record.value)

@@ -147,6 +147,7 @@ class Both:
         self.task.now = min(self.task.now + hours * HOUR, end_of_day - 1)
 
     def midnight(self) -> None:
+        self.task.run()  # of days whose walks overlap only the latest is told
         self.task.now += DAY - self.task.now % DAY
         self.task.step()
         self.oracle.tick(at(self.task.now))

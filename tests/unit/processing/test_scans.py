@@ -475,6 +475,21 @@ def test_an_event_that_comes_before_the_tick_s_walk_is_told_after_it(birthdays: 
     assert told[-2:] == [("d", "entered", "tick"), ("d", "left", "event_id")]
 
 
+@pytest.mark.parametrize("by", ["profile", "event"])
+def test_a_customer_who_is_forgotten_before_the_tick_s_walk_comes_has_moved_first(
+    birthdays: CustomerTask, by: str
+) -> None:
+    birthdays.now = MIDNIGHT
+    birthdays.step()
+    if by == "profile":
+        birthdays.take("customers", [(b"d", None)])
+    else:
+        birthdays.events(happened("d", "2026-11-25T00:00:01Z") | {"type": "customer.deleted"})
+    birthdays.run()
+    assert changes(birthdays)[-1] == ("d", "entered", "seg_1")
+    assert birthdays.state.get(b"d") is None
+
+
 def test_a_segment_that_takes_effect_after_the_day_began_is_none_of_the_tick_s_business(
     birthdays: CustomerTask,
 ) -> None:
