@@ -22,7 +22,9 @@ from streamproc.errors import FatalError
 STATE_VERSION = 2
 
 
-@dataclass(slots=True)  # not frozen, because that would double what it costs to make one; nothing ever sets a field
+# Not frozen, which would double what it costs to make one; nothing ever sets a field. The `__init__` is written out,
+# because the one that a dataclass makes is not compiled.
+@dataclass(slots=True, init=False)
 class CustomerState:
     """All that is remembered of one customer.
 
@@ -37,6 +39,24 @@ class CustomerState:
     points: ByCampaign
     tiers: ByCampaign
     now: datetime | None
+
+    def __init__(
+        self,
+        profile: Profile,
+        memberships: list[str],
+        orders: Orders,
+        occurrences: Occurrences,
+        points: ByCampaign,
+        tiers: ByCampaign,
+        now: datetime | None,
+    ) -> None:
+        self.profile = profile
+        self.memberships = memberships
+        self.orders = orders
+        self.occurrences = occurrences
+        self.points = points
+        self.tiers = tiers
+        self.now = now
 
     def with_memberships(self, memberships: list[str]) -> "CustomerState":
         """Return the state with other memberships."""

@@ -30,7 +30,7 @@ LAST_YEAR = 9998
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)  # the `__init__` that a dataclass makes is not compiled
 class Event:
     """A decoded fact about a customer. Nothing of it changes once it was read.
 
@@ -44,6 +44,24 @@ class Event:
     body: dict[str, Any]
     data: dict[str, Any]
     customer: dict[str, Any]
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002  (as events name it)
+        type: str,  # noqa: A002
+        created_at: datetime,
+        customer_id: str,
+        body: dict[str, Any],
+        data: dict[str, Any],
+        customer: dict[str, Any],
+    ) -> None:
+        self.id = id
+        self.type = type
+        self.created_at = created_at
+        self.customer_id = customer_id
+        self.body = body
+        self.data = data
+        self.customer = customer
 
     @property
     def segment_id(self) -> str | None:

@@ -45,7 +45,7 @@ class JobTooLarge(Exception):
     """A job is larger than its topic takes. The text names the job and holds nothing of the customer."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)  # the `__init__` that a dataclass makes is not compiled
 class Cause:
     """What set jobs off: its id, its JSON, and its time as it was written there."""
 
@@ -53,12 +53,17 @@ class Cause:
     body: bytes
     created_at: str
 
+    def __init__(self, id: str, body: bytes, created_at: str) -> None:  # noqa: A002  (as everybody names it)
+        self.id = id
+        self.body = body
+        self.created_at = created_at
+
     @classmethod
     def of_event(cls, event: Event) -> "Cause":
         """Return the cause of the jobs that an event sets off directly."""
         created_at = event.body["created_at"]
         body = orjson.dumps({"event_id": event.id, "type": event.type, "created_at": created_at})
-        return cls(event.id, body, created_at)
+        return Cause(event.id, body, created_at)
 
     @classmethod
     def of_record(cls, topic: str, partition: int, offset: int, created_at: str) -> "Cause":

@@ -46,14 +46,15 @@ def orders_after(orders: Orders, event: Event) -> Orders:
     status = order.get("status")
     if type(status) is not str:
         status = _STATUS_OF_EVENT.get(event.type)
-    known = orders[0].get(order_id)
+    remembered: dict[str, str] = orders[0]
+    known = remembered.get(order_id)
     if known is None:
         return _count(orders, order_id, order, event) if status in _COUNTED else orders
     if status is None or status in _COUNTED:
         return _correct(orders, order_id, known, order)
-    remembered = orders[0].copy()
+    remembered = remembered.copy()
     del remembered[order_id]
-    return [remembered, *orders[1:]]
+    return [remembered, orders[1], orders[2]]
 
 
 def summary(orders: Orders) -> dict[str, Any]:
@@ -89,7 +90,8 @@ def _count(orders: Orders, order_id: str, order: dict[str, Any], event: Event) -
     made_at = order.get("created_at")
     instant = parse_instant(made_at) if type(made_at) is str else None
     made = round((instant or event.created_at).timestamp() * 1_000_000)
-    remembered, count, amount = orders
+    remembered: dict[str, str] = orders[0]
+    count, amount = orders[1], orders[2]
     if len(remembered) < REMEMBERED:
         remembered = remembered.copy()
     else:
@@ -110,7 +112,7 @@ def _correct(orders: Orders, order_id: str, known: str, order: dict[str, Any]) -
     amount = _amount(order)
     if amount is None or amount == _amount_of(known):
         return orders
-    return [{**orders[0], order_id: _written(amount) + known[known.index("|") :]}, *orders[1:]]
+    return [{**orders[0], order_id: _written(amount) + known[known.index("|") :]}, orders[1], orders[2]]
 
 
 def _written(amount: Any) -> str:
