@@ -4,26 +4,23 @@ import base64
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 from streamproc.errors import LocalBrokerError
 from streamproc.local.addresses import LOOPBACK, broker_answers, free_ports
 from streamproc.local.broker_properties import server_properties
 from streamproc.local.jars import KafkaFiles, kafka_files
-from streamproc.local.processes import end, spawn
+from streamproc.local.processes import spawn
+from streamproc.local.server import LocalServer
 
 EXISTING_BROKER_VARIABLE = "STREAMPROC_KAFKA"
 _READY_LIMIT_SECONDS = 60.0
-_STOP_LIMIT_SECONDS = 20.0
 _POLL_SECONDS = 0.03
 _PORT_ATTEMPTS = 3
-_TAIL_LINES = 30
 # A broker for minutes on a machine with few cores: the optimising compiler and a concurrent collector would take the
 # cores from the worker beside it for the first minute, and a short run never earns that back.
 _JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
@@ -48,12 +45,10 @@ def kafka(properties: Mapping[str, str] | None = None) -> Iterator[str]:
         yield broker.bootstrap
 
 
-class LocalKafka:
+class LocalKafka(LocalServer):
     """One KRaft node on free ports of the loopback interface; several at once do not disturb each other.
 
-    As a context manager it is started, ended and, in a temporary folder, removed; killed with its process too.
-    `stop`, `kill`, `start` and `restart` in between keep ports and data. A given folder holds `data/`,
-    `server.properties` and `broker.log`, and is never removed.
+    Its folder holds `data/`, `server.properties` and `broker.log`.
     """
 
     def __init__(
@@ -64,13 +59,10 @@ class LocalKafka:
         heap_megabytes: int = 512,
         outlives_parent: bool = False,
     ) -> None:
-        self._temporary = folder is None
-        self.folder = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="streamproc-kafka-"))
+        super().__init__(folder, "kafka", outlives_parent=outlives_parent)
         self._properties = dict(properties or {})
         self._heap_megabytes = heap_megabytes
-        self._outlives_parent = outlives_parent
         self._ports: tuple[int, int] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -78,11 +70,6 @@ class LocalKafka:
         if self._ports is None:
             raise LocalBrokerError("the local broker has not been started")
         return f"{LOOPBACK}:{self._ports[0]}"
-
-    @property
-    def pid(self) -> int | None:
-        """Process id while it runs."""
-        return self._process.pid if self._process and self._process.poll() is None else None
 
     @property
     def log(self) -> Path:
@@ -118,42 +105,9 @@ class LocalKafka:
                 self._ports = (broker, controller)
                 return
 
-    def stop(self) -> None:
-        """Ask it to end, as an operator would; kill it if it takes too long. Data and ports stay."""
-        if self._process:
-            end(self._process, _STOP_LIMIT_SECONDS)
-
-    def kill(self) -> None:
-        """Kill it as a crash would, without a chance to write anything more. Data and ports stay."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-
-    def restart(self) -> None:
-        """Stop it if it runs, start it at the same address with the same data."""
-        self.stop()
-        self.start()
-
-    def close(self) -> None:
-        """Stop it and remove the temporary folder."""
-        self.stop()
-        if self._temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _launch(self, files: KafkaFiles, ports: tuple[int, int]) -> None:
         self.configuration.write_text(server_properties(self.folder / "data", ports, self._properties))
-        logged = self.log.stat().st_size if self.log.exists() else 0
+        logged = self._logged()
         self._process = process = spawn(
             [
                 files.java,
@@ -172,11 +126,11 @@ class LocalKafka:
         try:
             problem = _wait_until_ready(process, f"{LOOPBACK}:{ports[0]}")
         except BaseException:
-            end(process, _STOP_LIMIT_SECONDS)
+            self.stop()
             raise
         if problem:
-            end(process, _STOP_LIMIT_SECONDS)
-            raise LocalBrokerError(f"the local broker {problem}; the end of its log:\n{_tail(self.log, logged)}")
+            self.stop()
+            raise LocalBrokerError(f"the local broker {problem}; the end of its log:\n{self._tail(logged)}")
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], bootstrap: str) -> str | None:
@@ -208,10 +162,3 @@ def _format(data: Path, files: KafkaFiles) -> None:
 
 def _kafka_id() -> str:
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-
-
-def _tail(log: Path, start: int) -> str:
-    with log.open("rb") as file:
-        file.seek(start)
-        lines = file.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-_TAIL_LINES:])

