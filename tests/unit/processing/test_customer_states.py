@@ -1,0 +1,43 @@
+"""States that stay decoded between chunks: the latest, and never more than there is room for."""
+
+from streamproc.domain.customers import NEW_CUSTOMER
+from streamproc.processing.customer_states import _KEPT_BYTES, DecodedStates
+
+QUARTER = _KEPT_BYTES // 4  # of which two fill the half that is for new ones
+
+
+def kept(decoded: DecodedStates, *keys: bytes) -> list[bytes]:
+    return [key for key in keys if decoded.get(key) is not None]
+
+
+def test_a_state_that_is_kept_is_found_with_its_size() -> None:
+    decoded = DecodedStates()
+    decoded.keep(b"a", 10, NEW_CUSTOMER)
+    assert decoded.get(b"a") == (10, NEW_CUSTOMER)
+    assert decoded.get(b"b") is None
+
+
+def test_the_oldest_are_let_go_when_there_is_no_room() -> None:
+    decoded = DecodedStates()
+    for key in (b"a", b"b", b"c", b"d"):
+        decoded.keep(key, QUARTER, NEW_CUSTOMER)
+    assert kept(decoded, b"a", b"b", b"c", b"d") == [b"a", b"b", b"c", b"d"]
+    decoded.keep(b"e", QUARTER, NEW_CUSTOMER)
+    assert kept(decoded, b"a", b"b", b"c", b"d", b"e") == [b"c", b"d", b"e"]
+
+
+def test_of_a_state_that_is_kept_again_the_latest_is_found() -> None:
+    decoded = DecodedStates()
+    decoded.keep(b"a", QUARTER, NEW_CUSTOMER)
+    decoded.keep(b"b", QUARTER, NEW_CUSTOMER)
+    member = NEW_CUSTOMER.with_memberships(["seg_1"])
+    decoded.keep(b"a", QUARTER, member)
+    assert decoded.get(b"a") == (QUARTER, member)
+
+
+def test_a_customer_who_is_forgotten_is_found_in_neither_half() -> None:
+    decoded = DecodedStates()
+    for key in (b"a", b"b", b"a"):
+        decoded.keep(key, QUARTER, NEW_CUSTOMER)
+    decoded.forget(b"a")
+    assert kept(decoded, b"a", b"b") == [b"b"]
