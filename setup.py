@@ -8,7 +8,7 @@ import os
 
 from setuptools import Extension, setup
 
-# What runs for each event. These modules import nothing at run time but each other, the standard library and orjson.
+# What runs for each event.
 EVENT_PATH = (
     "streamproc/domain/attributes.py",
     "streamproc/domain/custom_events.py",

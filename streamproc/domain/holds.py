@@ -38,10 +38,6 @@ class Hold:
     due_at: int | None
     waits_for: tuple[str, ...] = ()
 
-    def is_due(self, now: int) -> bool:
-        """Tell whether it has to be released."""
-        return self.due_at is not None and self.due_at <= now
-
     def encode(self, distribution_id: str) -> bytes:
         """Return the value of its record in `distribution-holds`."""
         told: dict[str, Any] = {

@@ -69,7 +69,7 @@ def _comparison(compare: Callable[[Any, Any], bool], ago: Callable[[float, tzinf
         if isinstance(limit, datetime):
             return times.instant_test(operand.zone, lambda subject, _now: compare(subject, limit))
 
-        # Defaults instead of a closure, as in `leaves`.
+        # Defaults instead of a closure: what the test needs stands nearer in memory.
         def test(
             subject: Any,
             _now: datetime,
