@@ -19,11 +19,13 @@ from streamproc.runtime.restore import read_to_end
 from streamproc.runtime.store import StateStore
 from streamproc.runtime.task import TaskOptions, TaskSpec
 from streamproc.runtime.tasks import Tasks
+from streamproc.runtime.transport import ChunkConsumer
 
 SOURCE = "source"
 SECOND_SOURCE = "second-source"
 COPIES = "copies"
 COUNTS = "counts"
+THREAD_LIMIT_SECONDS = 30.0
 
 
 class CopyProcessor:
@@ -138,9 +140,22 @@ async def copy_worker(kafka: Kafka, *, spec: TaskSpec = COPY_SPEC, chunk_records
             # A worker process would be gone by now; here its clients share the test's event loop.
             await tasks.stop()
             await app.stop()
+        await _thread_ended(tasks)
         # Faust leaves its threads' loops and sockets to the collector; better here than in the middle of another test.
         del app, tasks
         gc.collect()
+
+
+async def _thread_ended(tasks: Tasks) -> None:
+    """Wait for the consumer's thread. After a stop without the brokers, or a crash, nobody else does.
+
+    Its last words go to this event loop: a test that closes the loop before makes them an error in the next one.
+    """
+    consumer = tasks._consumer
+    thread = consumer._thread._thread if isinstance(consumer, ChunkConsumer) else None
+    if thread is not None:
+        await asyncio.to_thread(thread.join, THREAD_LIMIT_SECONDS)
+        assert not thread.is_alive()
 
 
 async def make_topics(kafka: Kafka, topics: Mapping[str, int], configs: Mapping[str, str] | None = None) -> None:
