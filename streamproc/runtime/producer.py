@@ -5,13 +5,15 @@ makes each later attempt of that owner fail.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    IllegalOperation,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     InvalidTxnState,
@@ -106,7 +108,8 @@ class TaskProducer:
 
     async def begin(self) -> None:
         """Begin a transaction."""
-        await self._producer.begin_transaction()
+        with self._telling_the_cause():
+            await self._producer.begin_transaction()
         self._sent.clear()
 
     async def write(self, topic: str, partition: int, records: Iterable[OutputRecord], timestamp: int) -> None:
@@ -128,7 +131,8 @@ class TaskProducer:
     async def send_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Make the consumed offsets, if there are any, part of the transaction."""
         if offsets:
-            await self._producer.send_offsets_to_transaction(dict(offsets), self._group_id)
+            with self._telling_the_cause():
+                await self._producer.send_offsets_to_transaction(dict(offsets), self._group_id)
 
     async def commit(self) -> None:
         """Commit what was written.
@@ -137,7 +141,8 @@ class TaskProducer:
         was refused.
         """
         await asyncio.gather(*(sent.acknowledged for sent in self._sent))
-        await self._producer.commit_transaction()
+        with self._telling_the_cause():
+            await self._producer.commit_transaction()
 
     async def abort(self) -> None:
         """Abort after an error that leaves the producer usable."""
@@ -146,8 +151,23 @@ class TaskProducer:
 
     async def _send(self, tp: TopicPartition, batch: BatchBuilder, count: int) -> None:
         batch._relative_offset = count  # noqa: SLF001
-        acknowledged = await self._producer.send_batch(batch, tp.topic, partition=tp.partition)
+        with self._telling_the_cause():
+            acknowledged = await self._producer.send_batch(batch, tp.topic, partition=tp.partition)
         self._sent.append(_Sent(tp, count, acknowledged))
+
+    @contextlib.contextmanager
+    def _telling_the_cause(self) -> Iterator[None]:
+        """Raise what ended the transaction, in place of the client's complaint that it has ended.
+
+        An earlier batch can be refused, and the producer be fenced, while the caller is busy with the next one.
+        """
+        try:
+            yield
+        except (IllegalOperation, AssertionError):
+            end = self._producer._txn_manager._transaction_waiter  # noqa: SLF001  (there is no public way)
+            if end is not None and end.done():
+                end.result()
+            raise
 
     def _take_back_sequence_numbers(self) -> None:
         """Count refused batches out of the partitions' sequences.
