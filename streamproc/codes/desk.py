@@ -43,7 +43,7 @@ class NoLedger:
         """See `Ledger`."""
         raise _not_set()
 
-    async def give_back(self, publications: Sequence[str]) -> None:  # noqa: ARG002
+    async def give_back(self, requests: Mapping[str, int]) -> None:  # noqa: ARG002
         """See `Ledger`."""
         raise _not_set()
 

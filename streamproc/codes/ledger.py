@@ -27,10 +27,16 @@ class Ledger(Protocol):
     """
 
     async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
-        """Give codes, by request, in this order; whoever is not in the answer found neither a free nor a new one."""
+        """Give codes, by request, in this order.
 
-    async def give_back(self, publications: Sequence[str]) -> None:
-        """Put the codes of publications back into their pools; the caller knows that none of them went out."""
+        Whoever is not in the answer found neither a free nor a new one, or was given up.
+        """
+
+    async def give_back(self, requests: Mapping[str, int]) -> None:
+        """Put the codes of requests back into their pools; the caller knows that none of them went out.
+
+        Each comes with its number: an attempt for the same one, made late, gets no code.
+        """
 
     async def add(self, campaign_id: str, codes: Sequence[str]) -> Sequence[int]:
         """Put codes into a pool; return the places of those that were there already, or stand twice."""

@@ -31,6 +31,7 @@ class MemoryLedger:
         self._free: dict[str, dict[str, None]] = {}  # by campaign: in their order
         self._given: dict[str, tuple[Wanted, str]] = {}  # by publication
         self._held: dict[tuple[str, str], dict[str, str]] = {}  # by campaign and customer: codes by publication
+        self._given_up: dict[str, int] = {}  # by publication: the number of its request
 
     async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
         """See `Ledger`."""
@@ -41,9 +42,10 @@ class MemoryLedger:
         found = {one.id: self._allocate(one) for one in wanted}
         return {request: allocation for request, allocation in found.items() if allocation is not None}
 
-    async def give_back(self, publications: Sequence[str]) -> None:
+    async def give_back(self, requests: Mapping[str, int]) -> None:
         """See `Ledger`."""
-        for publication in publications:
+        for publication, number in requests.items():
+            self._given_up[publication] = max(number, self._given_up.get(publication, number))
             if publication in self._given:
                 wanted, code = self._given.pop(publication)
                 del self._held[wanted.campaign_id, wanted.customer_id][publication]
@@ -83,6 +85,8 @@ class MemoryLedger:
         held = self._held.setdefault((wanted.campaign_id, wanted.customer_id), {})
         if wanted.id in self._given:
             return Allocation(wanted.id, self._given[wanted.id][1])
+        if wanted.number <= self._given_up.get(wanted.id, -1):
+            return None
         if wanted.joins_once and held:
             return Allocation(*next(iter(held.items())))
         code = next(iter(free), None) or self._make(wanted, known)

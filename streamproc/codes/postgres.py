@@ -45,7 +45,7 @@ class PostgresLedger:
         """See `Ledger`."""
         async with self._transaction() as connection:
             pools = await self._pool_ids(connection, wanted)
-            await connection.execute(query("by_index"))
+            await connection.execute(query("allocating"))
             allocating = _Allocating(connection, pools)
             found = await allocating.allocate(wanted)
             is_sure = await allocating.is_empty_handed_for_good()
@@ -54,10 +54,14 @@ class PostgresLedger:
             raise LedgerUnavailable("PostgreSQL: the last codes of a pool are in the hands of somebody who is not done")
         return found
 
-    async def give_back(self, publications: Sequence[str]) -> None:
+    async def give_back(self, requests: Mapping[str, int]) -> None:
         """See `Ledger`."""
+        keys = list(map(_publication_key, requests))
         async with self._transaction() as connection:
-            await connection.execute(query("give_back"), list(map(_publication_key, publications)))
+            await connection.execute(query("giving_up"))
+            await connection.execute(query("give_back"), keys)
+            await connection.execute(query("note_given_up"), keys, list(requests.values()))
+            await connection.execute(query("forget_given_up"))
 
     async def add(self, campaign_id: str, codes: Sequence[str]) -> Sequence[int]:
         """See `Ledger`."""
@@ -110,6 +114,8 @@ class PostgresLedger:
             max_size=self._connections,
             timeout=_CONNECT_SECONDS,
             command_timeout=_ANSWER_SECONDS,
+            # A worker that was stopped within a transaction holds up the others for so long.
+            server_settings={"idle_in_transaction_session_timeout": f"{_ANSWER_SECONDS:.0f}s"},
         )
         return pool
 
@@ -130,7 +136,7 @@ class _Allocating:
         self._missing: dict[str, Wanted] = {}
 
     async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
-        await self._find(wanted)
+        wanted = await self._find(wanted)
         # Of several requests of one customer that may join once, only the first is given a code.
         first: dict[tuple[str, str], Wanted] = {}
         following: dict[str, Wanted] = {}
@@ -156,17 +162,24 @@ class _Allocating:
             return True
         return not any(row["free"] for row in await self._connection.fetch(query("count_free"), campaigns, 1))
 
-    async def _find(self, wanted: Sequence[Wanted]) -> None:
+    async def _find(self, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+        """Find what was given before; return who may be given something."""
         keys = {_publication_key(one.id): one.id for one in wanted}
-        for row in await self._connection.fetch(query("find"), list(keys)):
+        given_up = set()
+        for row in await self._connection.fetch(query("find"), list(keys), [one.number for one in wanted]):
             own_id = keys[row["publication"]]
-            self._found[own_id] = Allocation(own_id, row["code"])
+            if row["code"] is None:
+                given_up.add(own_id)
+            else:
+                self._found[own_id] = Allocation(own_id, row["code"])
+        wanted = [one for one in wanted if one.id not in given_up]
         once = [one for one in wanted if one.joins_once and one.id not in self._found]
         if once:
             pools, customers = self._pools_of(once), list(map(_customer_key, once))
             for row in await self._connection.fetch(query("find_first"), pools, customers):
                 earlier = _PREFIX + row["publication"].hex
                 self._found[once[row["place"] - 1].id] = Allocation(earlier, row["code"])
+        return wanted
 
     async def _take(self, missing: dict[str, Wanted]) -> None:
         several = sorted(missing.values(), key=lambda one: self._pools[one.campaign_id])

@@ -17,8 +17,14 @@ UNION ALL
 SELECT campaign_id, id FROM streamproc.pools WHERE campaign_id = ANY ($1::text[]);
 
 -- find --
--- Publications ($1) that have their codes already
-SELECT publication, code FROM streamproc.codes WHERE publication = ANY ($1::uuid[]);
+-- Publications ($1) that have their codes already, and without a code those that were given up at these places ($2) or
+-- behind them
+SELECT publication, code FROM streamproc.codes WHERE publication = ANY ($1::uuid[])
+UNION ALL
+SELECT given_up.publication, NULL
+FROM unnest($1::uuid[], $2::bigint[]) AS wanted (publication, number)
+JOIN streamproc.given_up ON given_up.publication = wanted.publication AND given_up.number >= wanted.number
+WHERE EXISTS (SELECT FROM streamproc.given_up);
 
 -- find_first --
 -- For each pool ($1) and customer ($2) the earliest publication
@@ -32,8 +38,10 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS earliest;
 
--- by_index --
--- For the length of a transaction: look rows up one by one. They are few, and the planner cannot know
+-- allocating --
+-- For the length of a transaction: nothing is given up between looking for what was and the commit. And look rows up
+-- one by one: they are few, and the planner cannot know
+SELECT pg_advisory_xact_lock_shared(7300712016);
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off;
@@ -68,10 +76,25 @@ FROM unnest($1::integer[], $2::text[], $3::uuid[], $4::uuid[]) AS made (pool, co
 ON CONFLICT (pool, code) DO NOTHING
 RETURNING publication, code;
 
+-- giving_up --
+-- Wait until nobody allocates, for the length of a transaction
+SELECT pg_advisory_xact_lock(7300712016);
+
 -- give_back --
 -- Put the codes of publications ($1) back into their pools
 UPDATE streamproc.codes SET publication = NULL, customer = NULL, given_at = NULL
 WHERE publication = ANY ($1::uuid[]);
+
+-- note_given_up --
+-- Note that publications ($1) were given up, and at which places ($2)
+INSERT INTO streamproc.given_up (publication, number)
+SELECT publication, number FROM unnest($1::uuid[], $2::bigint[]) AS several (publication, number)
+ON CONFLICT (publication) DO UPDATE
+SET number = greatest(given_up.number, excluded.number), given_up_at = excluded.given_up_at;
+
+-- forget_given_up --
+-- Forget what was given up so long ago that no worker of then can still wake
+DELETE FROM streamproc.given_up WHERE given_up_at < now() - interval '30 days';
 
 -- take_in --
 -- Move the codes of the table "arriving" into a pool ($1), in their order; the answer has the places of those that are

@@ -123,11 +123,11 @@ class CodeRequest:
         """Which distribution asks."""
         return str(self.publication["distribution"]["id"])
 
-    def wanted(self, campaign: Json | None = None) -> Wanted:
+    def wanted(self, number: int = 0, campaign: Json | None = None) -> Wanted:
         """Return what is asked of the ledger; of the campaign as it is by now, where that is given."""
         campaign = campaign or self.campaign
         made = CodeForm.of(campaign) if campaign["type"] == "auto_update" else None
-        return Wanted(self.id, campaign["id"], self.customer_id, campaign.get("join_once") is True, made)
+        return Wanted(self.id, campaign["id"], self.customer_id, campaign.get("join_once") is True, made, number)
 
 
 @dataclass(frozen=True, slots=True)

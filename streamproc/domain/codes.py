@@ -29,7 +29,8 @@ class CodeSettings(Form):
 class Wanted:
     """One code that is asked for. `id` is that of the request and of the publication that it gets.
 
-    `made` is how codes are made when the pool is empty, None for a campaign that has only what was imported.
+    `made` is how codes are made when the pool is empty, None for a campaign that has only what was imported. `number`
+    grows with the place of the request's record: a request that is made anew has another one.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Wanted:
     customer_id: str
     joins_once: bool = False
     made: "CodeForm | None" = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,8 @@ class Asked:
     """What the ledger has to do before the next chunk or step is decided."""
 
     wanted: list[Wanted] = field(default_factory=list)
-    #: Publications that will never be.
-    returned: list[str] = field(default_factory=list)
+    #: Requests that will never have their codes, with their numbers.
+    returned: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -47,6 +47,11 @@ class _Item:
     record: SourceRecord
     request: CodeRequest
     waited: int | None = None
+
+    @property
+    def number(self) -> int:
+        """See `Wanted`; it stays the same, however often the request is met."""
+        return self.record.offset if self.waited is None else self.waited
 
 
 class CodeProcessor:
@@ -111,7 +116,7 @@ class CodeProcessor:
         for record in records:
             try:
                 request = CodeRequest.read(record.value or b"")
-                wanted = request.wanted()
+                wanted = request.wanted(record.offset)
             except Exception as error:  # noqa: BLE001  (a defect of the writer must not stop the others' codes)
                 self._parked.append((Parked("unexpected_error", describe(error)), record))
                 continue
@@ -132,7 +137,8 @@ class CodeProcessor:
                 if self._in_force(distribution_id) is not None:
                     # The campaign may have been changed for their sake.
                     campaign = self._configuration.get("campaigns", request.campaign["id"])
-                    self._asked.wanted.append(request.wanted(None if campaign is None else campaign.record))
+                    record_now = None if campaign is None else campaign.record
+                    self._asked.wanted.append(request.wanted(number, record_now))
 
     def _settle(self, item: _Item, output: Output, now: int, outcomes: list[Fulfilled] | None) -> None:
         request = item.request
@@ -180,7 +186,7 @@ class CodeProcessor:
 
     def _give_up(self, item: _Item) -> None:
         self._leave(item)
-        self._returning.add(item.request.id)
+        self._returning.add(item.request.id, item.number)
 
     def _leave(self, item: _Item) -> None:
         if item.waited is not None:

@@ -6,6 +6,9 @@ that finds them, so a crash forgets none.
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
+
+import orjson
 
 from streamproc.processing.processor import Store
 
@@ -70,20 +73,20 @@ class ReturningCodes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        found = sorted(key for key, _ in store.items() if key.startswith(_RETURNING))
-        self._requests = dict.fromkeys(key[len(_RETURNING) :].decode() for key in found)
+        found = sorted(item for item in store.items() if item[0].startswith(_RETURNING))
+        self._requests = {key[len(_RETURNING) :].decode(): _read_number(value) for key, value in found}
 
     def __len__(self) -> int:
         return len(self._requests)
 
-    def add(self, request_id: str) -> None:
+    def add(self, request_id: str, number: int) -> None:
         """Note that a request is given up."""
-        self._requests[request_id] = None
-        self._store.put(_RETURNING + request_id.encode(), b"{}")
+        self._requests[request_id] = number
+        self._store.put(_RETURNING + request_id.encode(), b'{"number":%d}' % number)
 
-    def first(self, limit: int) -> list[str]:
-        """Return some whose codes have to go back."""
-        return list(self._requests)[:limit]
+    def first(self, limit: int) -> dict[str, int]:
+        """Return some whose codes have to go back, with their numbers."""
+        return dict(islice(self._requests.items(), limit))
 
     def remove(self, request_id: str) -> None:
         """Forget one whose code has gone back."""
@@ -98,3 +101,8 @@ def _key(distribution_id: str, number: int) -> bytes:
 def _read_key(key: bytes) -> tuple[str, int]:
     start, number = key[len(_WAITING) : -_NUMBER_BYTES - 1], key[-_NUMBER_BYTES:]
     return start.decode(), int.from_bytes(number, "big")
+
+
+def _read_number(value: bytes) -> int:
+    number: int = orjson.loads(value).get("number", 0)  # an earlier release noted none
+    return number

@@ -34,7 +34,7 @@ def publication(number: int) -> str:
     return f"pub_{number:032x}"
 
 
-def wanted(number: int, customer: str = "", campaign: str = "camp_1", **more: Any) -> Wanted:
+def wanted(number: int, /, customer: str = "", campaign: str = "camp_1", **more: Any) -> Wanted:
     return Wanted(publication(number), campaign, customer or f"cust_{number}", **more)
 
 
@@ -164,10 +164,10 @@ async def test_a_code_that_was_imported_is_not_made_again(ledger: Ledger) -> Non
 async def test_a_code_that_is_given_back_goes_to_somebody_else(ledger: Ledger) -> None:
     await ledger.add("camp_1", ["a", "b"])
     await ledger.allocate(numbers(1, 2))
-    await ledger.give_back([publication(1), publication(9)])
+    await ledger.give_back({publication(1): 0, publication(9): 0})
     assert await ledger.pools() == [Pool("camp_1", free=1, given=1)]
     assert codes(await ledger.allocate(numbers(3))) == ["a"]
-    await ledger.give_back([publication(1)])
+    await ledger.give_back({publication(1): 0})
     assert await ledger.allocate(numbers(3)) == {publication(3): Allocation(publication(3), "a")}
 
 
@@ -176,9 +176,43 @@ async def test_a_made_code_that_is_given_back_is_free_and_a_first_one_is_no_long
 ) -> None:
     once: dict[str, Any] = {"joins_once": True, "made": form("#")}
     (first,) = (await ledger.allocate([wanted(1, "ann", **once)])).values()
-    await ledger.give_back([publication(1)])
+    await ledger.give_back({publication(1): 0})
     assert await ledger.pools() == [Pool("camp_1", free=1, given=0)]
     assert await ledger.allocate([wanted(2, "ann", **once)]) == {publication(2): Allocation(publication(2), first.code)}
+
+
+@pytest.mark.parametrize("was_given", [True, False])
+async def test_a_late_attempt_for_a_request_that_was_given_up_takes_no_code(ledger: Ledger, was_given: bool) -> None:
+    """Of a worker that was stopped before it asked, and whose successor has settled everything meanwhile."""
+    await ledger.add("camp_1", ["a", "b"])
+    late = wanted(1, number=7)
+    if was_given:
+        await ledger.allocate([late])
+    await ledger.give_back({late.id: 7})
+    assert (await ledger.allocate([late, wanted(2, number=8)])).keys() == {publication(2)}
+    assert await ledger.allocate([wanted(1, number=6, made=form("###"))]) == {}
+    assert await ledger.pools() == [Pool("camp_1", free=1, given=1)]
+
+
+async def test_the_control_an_attempt_that_is_not_the_one_given_up_is_given_a_code(ledger: Ledger) -> None:
+    """A dead letter that is replayed stands behind its first attempt. Without the number it could not be told."""
+    await ledger.add("camp_1", ["a", "b"])
+    await ledger.give_back({publication(1): 7})
+    again = await ledger.allocate([wanted(1, number=8)])
+    assert again == {publication(1): Allocation(publication(1), "a")}
+    # By now the late attempt finds what the request was given after all.
+    assert await ledger.allocate([wanted(1, number=7)]) == again
+    await ledger.give_back({publication(1): 8})
+    await ledger.give_back({publication(1): 7})
+    assert await ledger.allocate([wanted(1, number=8)]) == {}
+    assert await ledger.pools() == [Pool("camp_1", free=2, given=0)]
+
+
+async def test_who_may_join_once_and_was_given_up_keeps_nothing_from_the_next_one(ledger: Ledger) -> None:
+    await ledger.add("camp_1", ["a", "b"])
+    once = [wanted(number, "ann", joins_once=True) for number in (1, 2)]
+    await ledger.give_back({publication(1): 0})
+    assert await ledger.allocate(once) == {publication(2): Allocation(publication(2), "a")}
 
 
 async def test_free_codes_are_counted_up_to_a_limit(ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -97,6 +98,43 @@ async def test_two_who_ask_for_the_same_at_the_same_time_end_with_the_same(datab
     assert first == second
     assert await several[0].pools() == [Pool("camp_1", free=700, given=300)]
     await asyncio.gather(*(one.close() for one in several))
+
+
+async def test_what_is_given_up_waits_for_an_allocation_that_is_not_done_and_takes_its_code_back(
+    database: str, ledger: PostgresLedger
+) -> None:
+    await ledger.add("camp_1", ["a", "b"])
+    stopped = await asyncpg.connect(database)
+    transaction = stopped.transaction()
+    await transaction.start()
+    await stopped.execute(query("allocating"))
+    key = UUID(numbers(1)[0].id.removeprefix("pub_"))
+    await stopped.fetch(query("take"), [1], [1], [0], [key], [key])
+    giving_up = asyncio.create_task(ledger.give_back({numbers(1)[0].id: 0}))
+
+    async def waits() -> bool:
+        return bool(await fetch(database, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+
+    await until(waits, within=10, what="the wait for the one that is not done")
+    await transaction.commit()
+    await giving_up
+    assert await ledger.pools() == [Pool("camp_1", free=2, given=0)]
+    await stopped.close()
+
+
+async def test_a_schema_of_before_requests_could_be_given_up_is_brought_up_to_date(
+    database: str, ledger: PostgresLedger
+) -> None:
+    connection = await asyncpg.connect(database)
+    await connection.execute(query("schema"))
+    await connection.execute(migrations()[0].text)
+    await connection.execute(query("note_migration"), 1, 1)
+    await connection.execute("INSERT INTO streamproc.pools (campaign_id) VALUES ('camp_1')")
+    await connection.execute("INSERT INTO streamproc.codes (pool, code) SELECT id, 'a' FROM streamproc.pools")
+    await connection.close()
+    assert codes(await ledger.allocate(numbers(1))) == ["a"]
+    await ledger.give_back({numbers(1)[0].id: 0})
+    assert await ledger.allocate(numbers(1)) == {}
 
 
 @pytest.fixture(scope="module")

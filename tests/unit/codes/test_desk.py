@@ -74,7 +74,7 @@ async def test_codes_go_back_before_others_are_given() -> None:
     await ledger.add("camp_1", ["a"])
     await ledger.allocate([ONE])
     other = Wanted("pub_" + "1" * 32, "camp_1", "bob")
-    await Desk(ledger, heard).serve(heard, Asked([other], [ONE.id]))
+    await Desk(ledger, heard).serve(heard, Asked([other], {ONE.id: 0}))
     assert heard.given == [{other.id: Allocation(other.id, "a")}]
 
 

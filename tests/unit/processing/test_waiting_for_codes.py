@@ -201,6 +201,26 @@ def test_a_code_that_was_given_in_an_attempt_that_came_to_nothing_goes_back_with
     assert list(line.codes.state.items()) == []
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_worker_that_asks_late_for_what_its_successor_has_given_up_takes_no_code(is_new: bool) -> None:
+    line = Line()
+    stopped = CodeTask(line.customers.definitions, PARTITION)
+    requests = line.requests("e1")
+    if not is_new:  # it waits in both
+        for task in (line.codes, stopped):
+            task.take(requests)
+        line.put("distributions", codes())
+    asked = stopped.processor.ask(stopped.slices(requests) if is_new else [], stopped.now)
+    assert len(asked.wanted) == 1
+    if is_new:
+        line.codes.take(requests)
+    line.delete("distributions", "distr_codes")
+    line.steps()
+    line.codes.import_codes("a")
+    assert line.codes.ledger.allocate_now(asked.wanted) == {}
+    assert line.codes.pools == {"camp_1": (1, 0)}
+
+
 def test_an_attempt_that_came_to_nothing_is_made_again_with_the_same_code() -> None:
     line = Line()
     line.codes.import_codes("a", "b")
@@ -222,6 +242,8 @@ def test_a_request_that_fails_with_its_code_is_parked_and_its_code_goes_back() -
     assert dict(letter_headers)["reason"] == b"unexpected_error"
     line.steps()
     assert line.codes.pools == {"camp_1": (1, 0)}
+    # Put back without its defect, it is a request like any other.
+    assert given(line.codes.take([(key, value, headers)])) == [("e1", "a")]
 
 
 def test_distributions_wait_apart() -> None:
