@@ -19,6 +19,7 @@ COMMANDS = {
     "delete": "Take an object out of force and wait for the verdict.",
     "status": "The distributions and their state.",
     "codes": "Pools of unique codes: import, look.",
+    "audit": "Whether the books of unique codes add up.",
 }
 
 

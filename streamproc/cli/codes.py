@@ -1,13 +1,10 @@
 """`streamproc codes`: pools of unique codes, filled and looked at."""
 
-import asyncio
-import os
 import re
 import string
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from functools import wraps
 from io import BufferedReader
 from time import monotonic
 from typing import Any, TypeVar
@@ -19,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.cli.connection import kafka_of, reach
+from streamproc.cli.database import database_option, reach_database
 from streamproc.cli.examples import examples
 from streamproc.cli.in_force import read_in_force
 from streamproc.cli.json_lines import read_lines
@@ -26,11 +24,10 @@ from streamproc.codes.ledger import Ledger, Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.domain.codes import CODE_LENGTH
 from streamproc.domain.form import CODE_TEXT
-from streamproc.errors import LedgerUnavailable, SettingsError
-from streamproc.settings import ENVIRONMENT_PREFIX, load_settings
+from streamproc.errors import SettingsError
+from streamproc.settings import load_settings
 from streamproc.topics import Topic
 
-_VARIABLE = ENVIRONMENT_PREFIX + "POSTGRES"
 _CODE = re.compile(CODE_TEXT)
 _MARK = "\ufeff"  # with which some programs begin a file
 _AT_ONCE = 50_000  # codes in one transaction
@@ -39,21 +36,6 @@ _PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
 _PROGRESS_SECONDS = 0.5
 
 _Answer = TypeVar("_Answer")
-
-
-def _database_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `--postgres`, and call it with the address that it or the variable names."""
-
-    @click.option("--postgres", metavar="ADDRESS", help=f"postgresql://user:password@host/database; else {_VARIABLE}.")
-    @wraps(command)
-    def connected(*, postgres: str | None, **rest: Any) -> None:
-        address = postgres or os.environ.get(_VARIABLE)
-        if not address:
-            click.echo(f"Error: no database; give --postgres or set {_VARIABLE}", err=True)
-            sys.exit(2)
-        command(address=address, **rest)
-
-    return connected
 
 
 @click.group(
@@ -77,7 +59,7 @@ def codes() -> None:
 @click.argument("file", type=click.File("rb"))
 @click.option("--unchecked", is_flag=True, help="Do not look whether the campaign is in force.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_database_option
+@database_option
 @click.option("--kafka", "brokers", help="Brokers, host:port[,host:port...]; else STREAMPROC_KAFKA.")
 @click.option("--prefix", help="In front of every topic; else STREAMPROC_PREFIX, else streamproc.")
 def import_(
@@ -112,7 +94,7 @@ def import_(
 @codes.command(epilog=examples("streamproc codes status", "streamproc codes status camp_spring --json"))
 @click.argument("campaign", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One object a line, as JSON.")
-@_database_option
+@database_option
 def status(*, address: str, campaign: str | None, as_json: bool) -> None:
     """Show how many codes each pool has left, and how many were given; or only that of one CAMPAIGN.
 
@@ -217,8 +199,6 @@ def _batches(found: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]
 
 
 def _reach(address: str, work: Callable[[Ledger], Coroutine[Any, Any, _Answer]]) -> _Answer:
-    """Do what needs the database; when it is not there, say so and exit 2."""
-
     async def done() -> _Answer:
         ledger = PostgresLedger(address)
         try:
@@ -226,11 +206,7 @@ def _reach(address: str, work: Callable[[Ledger], Coroutine[Any, Any, _Answer]])
         finally:
             await ledger.close()
 
-    try:
-        return asyncio.run(done())
-    except LedgerUnavailable as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+    return reach_database(done())
 
 
 def _table(pools: list[Pool]) -> Table:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from aiokafka.errors import KafkaError
 
-from streamproc.errors import SettingsError, StreamprocError
+from streamproc.errors import LedgerUnavailable, SettingsError, StreamprocError
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.security import client_security
 from streamproc.settings import Settings, load_settings
@@ -43,6 +43,9 @@ def reach(kafka: Kafka, work: Coroutine[Any, Any, _Answer]) -> _Answer:
     silence_client()
     try:
         return asyncio.run(work)
+    except LedgerUnavailable as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
     except (KafkaError, StreamprocError) as error:
         click.echo(f"Error: brokers at {kafka.bootstrap}: {error}", err=True)
         sys.exit(2)

@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition
 from streamproc.errors import StreamprocError
 from streamproc.processing.processor import SourceRecord
 from streamproc.runtime.kafka import Kafka
+from streamproc.runtime.offsets import committed_offsets
 
 _POLL_MILLISECONDS = 100
 _FETCH_BYTES = 4 * 1024 * 1024
@@ -63,9 +64,14 @@ async def follow(reader: AIOKafkaConsumer) -> AsyncIterator[list[Consumed]]:
         yield [record for records in fetched.values() for record in records]
 
 
-async def read_to_end(kafka: Kafka, topics: Sequence[str]) -> AsyncIterator[Consumed]:
-    """Yield every record that stands in these logical topics now; each partition's in order."""
+async def read_to_end(kafka: Kafka, topics: Sequence[str], group_id: str | None = None) -> AsyncIterator[Consumed]:
+    """Yield every record that stands in these logical topics now; each partition's in order.
+
+    With a group only what it has not committed.
+    """
     async with opened(kafka, topics) as reader:
+        if group_id is not None:
+            await _seek_to_committed(kafka, reader, group_id)
         ends = await reader.end_offsets(list(reader.assignment()))
         while waiting := [tp for tp, end in ends.items() if await reader.position(tp) < end]:
             fetched = await reader.getmany(*waiting, timeout_ms=_POLL_MILLISECONDS)
@@ -73,6 +79,18 @@ async def read_to_end(kafka: Kafka, topics: Sequence[str]) -> AsyncIterator[Cons
                 for record in records:
                     if record.offset < ends[partition]:
                         yield record
+
+
+async def _seek_to_committed(kafka: Kafka, reader: AIOKafkaConsumer, group_id: str) -> None:
+    partitions = list(reader.assignment())
+    admin = kafka.admin()
+    try:
+        await admin.start()
+        committed = await committed_offsets(admin, group_id, partitions)
+    finally:
+        await admin.close()
+    for partition, begin in (await reader.beginning_offsets(partitions)).items():
+        reader.seek(partition, max(committed[partition] or 0, begin))
 
 
 async def _partitions(kafka: Kafka, topics: Sequence[str]) -> list[TopicPartition]:

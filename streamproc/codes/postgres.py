@@ -3,42 +3,27 @@
 Connections are made when they are first needed, so that a database that is away holds up nobody but who wants codes.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from hashlib import blake2b
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
+from streamproc.codes.database import LONG_SECONDS, Connection, Database
+from streamproc.codes.keys import customer_key, publication_id, publication_key
 from streamproc.codes.ledger import Pool
 from streamproc.codes.making import AT_RANDOM, at_random, rows
-from streamproc.codes.schema import bring_up_to_date
 from streamproc.codes.sql import query
 from streamproc.domain.codes import Allocation, CodeForm, Wanted
 from streamproc.errors import LedgerUnavailable
-
-_PREFIX = "pub_"
-_CONNECT_SECONDS = 5.0
-_ANSWER_SECONDS = 30.0
-_LONG_SECONDS = 3600.0  # for what looks at whole pools
-
-# `InternalClientError` is what the driver raises when a connection is lost at certain moments.
-_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-_Connection = Any  # the driver has two kinds, a plain one and one lent by a pool
 
 
 class PostgresLedger:
     """Fits `ledger.Ledger`. `address` is a DSN with everything in it: user, password, TLS."""
 
     def __init__(self, address: str, connections: int = 4) -> None:
-        self._address = address
-        self._connections = connections
-        self._opened: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
+        self._database = Database(address, connections)
         self._pools: dict[str, int] = {}  # a campaign's id: its pool
 
     async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
@@ -56,7 +41,7 @@ class PostgresLedger:
 
     async def give_back(self, requests: Mapping[str, int]) -> None:
         """See `Ledger`."""
-        keys = list(map(_publication_key, requests))
+        keys = list(map(publication_key, requests))
         async with self._transaction() as connection:
             await connection.execute(query("giving_up"))
             await connection.execute(query("give_back"), keys)
@@ -69,13 +54,14 @@ class PostgresLedger:
             pools = await _named_pools(connection, [campaign_id])
             await connection.execute(query("arriving"))
             await connection.copy_records_to_table("arriving", records=enumerate(codes), columns=["place", "code"])
-            repeated = await connection.fetch(query("take_in"), pools[campaign_id], timeout=_LONG_SECONDS)
+            repeated = await connection.fetch(query("take_in"), pools[campaign_id], timeout=LONG_SECONDS)
+            await connection.execute(query("note_imported"), pools[campaign_id], len(codes) - len(repeated))
             return [row["place"] for row in repeated]
 
     async def pools(self) -> Sequence[Pool]:
         """See `Ledger`."""
         async with self._transaction() as connection:
-            counted = await connection.fetch(query("count"), timeout=_LONG_SECONDS)
+            counted = await connection.fetch(query("count"), timeout=LONG_SECONDS)
             return [Pool(row["campaign_id"], row["free"], row["given"]) for row in counted]
 
     async def free(self, campaigns: Sequence[str], limit: int) -> Mapping[str, int]:
@@ -85,41 +71,19 @@ class PostgresLedger:
         return dict.fromkeys(campaigns, 0) | {row["campaign_id"]: row["free"] for row in counted}
 
     async def close(self) -> None:
-        """Let the connections go, without waiting for what is under way."""
-        if self._opened is not None:
-            self._opened.terminate()
-            self._opened = None
+        """See `Ledger`."""
+        await self._database.close()
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[_Connection]:
-        """Lend a connection with a transaction around the block; turn whatever the driver raises into one error."""
+    async def _transaction(self) -> AsyncIterator[Connection]:
         try:
-            async with self._opening:
-                pool = self._opened = self._opened or await self._open()
-            async with pool.acquire(timeout=_CONNECT_SECONDS) as connection, connection.transaction():
+            async with self._database.transaction() as connection:
                 yield connection
-        except _FAILURES as error:
-            self._pools = {}
-            raise LedgerUnavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
+        except LedgerUnavailable:
+            self._pools = {}  # the database that answers next may be another
+            raise
 
-    async def _open(self) -> asyncpg.Pool:
-        connection = await asyncpg.connect(self._address, timeout=_CONNECT_SECONDS)
-        try:
-            await bring_up_to_date(connection)
-        finally:
-            await connection.close(timeout=_CONNECT_SECONDS)
-        pool: asyncpg.Pool = await asyncpg.create_pool(
-            self._address,
-            min_size=0,
-            max_size=self._connections,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=_ANSWER_SECONDS,
-            # A worker that was stopped within a transaction holds up the others for so long.
-            server_settings={"idle_in_transaction_session_timeout": f"{_ANSWER_SECONDS:.0f}s"},
-        )
-        return pool
-
-    async def _pool_ids(self, connection: _Connection, wanted: Iterable[Wanted]) -> dict[str, int]:
+    async def _pool_ids(self, connection: Connection, wanted: Iterable[Wanted]) -> dict[str, int]:
         unknown = {one.campaign_id for one in wanted} - self._pools.keys()
         if not unknown:
             return self._pools
@@ -129,7 +93,7 @@ class PostgresLedger:
 class _Allocating:
     """One allocation inside a transaction: what was found, then what is taken, then what is made."""
 
-    def __init__(self, connection: _Connection, pools: Mapping[str, int]) -> None:
+    def __init__(self, connection: Connection, pools: Mapping[str, int]) -> None:
         self._connection = connection
         self._pools = pools
         self._found: dict[str, Allocation] = {}
@@ -164,7 +128,7 @@ class _Allocating:
 
     async def _find(self, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
         """Find what was given before; return who may be given something."""
-        keys = {_publication_key(one.id): one.id for one in wanted}
+        keys = {publication_key(one.id): one.id for one in wanted}
         given_up = set()
         for row in await self._connection.fetch(query("find"), list(keys), [one.number for one in wanted]):
             own_id = keys[row["publication"]]
@@ -175,9 +139,9 @@ class _Allocating:
         wanted = [one for one in wanted if one.id not in given_up]
         once = [one for one in wanted if one.joins_once and one.id not in self._found]
         if once:
-            pools, customers = self._pools_of(once), list(map(_customer_key, once))
+            pools, customers = self._pools_of(once), [customer_key(one.customer_id) for one in once]
             for row in await self._connection.fetch(query("find_first"), pools, customers):
-                earlier = _PREFIX + row["publication"].hex
+                earlier = publication_id(row["publication"])
                 self._found[once[row["place"] - 1].id] = Allocation(earlier, row["code"])
         return wanted
 
@@ -185,7 +149,7 @@ class _Allocating:
         several = sorted(missing.values(), key=lambda one: self._pools[one.campaign_id])
         needed = Counter(self._pools_of(several))
         behind = list(accumulate(needed.values(), initial=0))[:-1]
-        keys, customers = [_publication_key(one.id) for one in several], list(map(_customer_key, several))
+        keys, customers = _keys(several)
         given = await self._connection.fetch(
             query("take"), list(needed), list(needed.values()), behind, keys, customers
         )
@@ -218,13 +182,13 @@ class _Allocating:
 
     async def _insert(self, several: Sequence[tuple[Wanted, str]], missing: dict[str, Wanted]) -> None:
         ones = [one for one, _ in several]
-        keys, customers = [_publication_key(one.id) for one in ones], list(map(_customer_key, ones))
+        keys, customers = _keys(ones)
         codes = [code for _, code in several]
         self._note(await self._connection.fetch(query("make"), self._pools_of(ones), codes, keys, customers), missing)
 
     def _note(self, given: Iterable[Mapping[str, Any]], missing: dict[str, Wanted]) -> None:
         for row in given:
-            own_id = _PREFIX + row["publication"].hex
+            own_id = publication_id(row["publication"])
             del missing[own_id]
             self._found[own_id] = Allocation(own_id, row["code"])
 
@@ -232,7 +196,7 @@ class _Allocating:
         return [self._pools[one.campaign_id] for one in several]
 
 
-async def _named_pools(connection: _Connection, campaigns: Sequence[str]) -> dict[str, int]:
+async def _named_pools(connection: Connection, campaigns: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     # Twice at most: one that somebody else makes at this moment is seen when they are done.
     while len(found) < len(campaigns):
@@ -240,9 +204,6 @@ async def _named_pools(connection: _Connection, campaigns: Sequence[str]) -> dic
     return found
 
 
-def _publication_key(publication_id: str) -> UUID:
-    return UUID(publication_id.removeprefix(_PREFIX))
-
-
-def _customer_key(wanted: Wanted) -> UUID:
-    return UUID(bytes=blake2b(wanted.customer_id.encode(), digest_size=16).digest())
+def _keys(several: Iterable[Wanted]) -> tuple[list[UUID], list[UUID]]:
+    several = list(several)
+    return [publication_key(one.id) for one in several], [customer_key(one.customer_id) for one in several]

@@ -70,8 +70,8 @@ RETURNING codes.publication, codes.code;
 
 -- make --
 -- New codes ($2) for publications ($3) of customers ($4) in pools ($1). Those whose code exists are not in the answer
-INSERT INTO streamproc.codes (pool, code, publication, customer, given_at)
-SELECT pool, code, publication, customer, now()
+INSERT INTO streamproc.codes (pool, code, publication, customer, given_at, made)
+SELECT pool, code, publication, customer, now(), true
 FROM unnest($1::integer[], $2::text[], $3::uuid[], $4::uuid[]) AS made (pool, code, publication, customer)
 ON CONFLICT (pool, code) DO NOTHING
 RETURNING publication, code;
@@ -113,6 +113,10 @@ FROM arriving JOIN first USING (code) LEFT JOIN taken USING (code)
 WHERE taken.code IS NULL OR arriving.place <> first.place
 ORDER BY arriving.place;
 
+-- note_imported --
+-- Note that so many codes ($2) came into a pool ($1)
+UPDATE streamproc.pools SET imported = imported + $2::integer WHERE id = $1;
+
 -- arriving --
 -- Where codes to be imported stand for the length of a transaction
 CREATE TEMPORARY TABLE arriving (place integer, code text COLLATE "C") ON COMMIT DROP;
@@ -125,6 +129,33 @@ SELECT pools.campaign_id,
 FROM streamproc.pools LEFT JOIN streamproc.codes ON codes.pool = pools.id
 GROUP BY pools.campaign_id
 ORDER BY pools.campaign_id;
+
+-- books --
+-- Of all pools what came, what was made, what is free and what was given
+SELECT pools.campaign_id, pools.imported,
+       count(*) FILTER (WHERE codes.made) AS made,
+       count(*) FILTER (WHERE codes.code IS NOT NULL AND codes.publication IS NULL) AS free,
+       count(codes.publication) AS given
+FROM streamproc.pools LEFT JOIN streamproc.codes ON codes.pool = pools.id
+GROUP BY pools.id
+ORDER BY pools.campaign_id;
+
+-- given_since --
+-- The publications since a time ($1)
+SELECT publication FROM streamproc.codes WHERE publication IS NOT NULL AND given_at >= $1;
+
+-- given --
+-- What was given under publications ($1), and to whom
+SELECT codes.publication, pools.campaign_id, codes.code, codes.customer
+FROM streamproc.codes JOIN streamproc.pools ON pools.id = codes.pool
+WHERE codes.publication = ANY ($1::uuid[]);
+
+-- holders --
+-- Who has been given these codes ($2) of campaigns ($1); nobody where they are free
+SELECT pools.campaign_id, codes.code, codes.publication
+FROM unnest($1::text[], $2::text[]) AS wanted (campaign_id, code)
+JOIN streamproc.pools ON pools.campaign_id = wanted.campaign_id
+JOIN streamproc.codes ON codes.pool = pools.id AND codes.code = wanted.code;
 
 -- count_free --
 -- Free codes of campaigns ($1), each counted up to a limit ($2)

@@ -93,6 +93,16 @@ async def check_topics(
     return differences
 
 
+async def shortest_retention(
+    bootstrap: str, prefix: str, topics: Sequence[str], *, security: Mapping[str, Any] | None = None
+) -> int | None:
+    """Return for how many milliseconds all of these logical topics keep their records; None: for ever."""
+    async with _admin(bootstrap, security) as admin:
+        existing = await _describe(admin, [physical(prefix, topic) for topic in topics])
+    kept = [int(one.settings["retention.ms"]) for one in existing.values()]
+    return min((milliseconds for milliseconds in kept if milliseconds >= 0), default=None)
+
+
 @asynccontextmanager
 async def _admin(bootstrap: str, security: Mapping[str, Any] | None) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **(security or {}))

@@ -94,6 +94,13 @@ class ReturningCodes:
         self._store.delete(_RETURNING + request_id.encode())
 
 
+def request_of(key: bytes, value: bytes) -> str:
+    """Read from a record of the store which request it is about."""
+    if key.startswith(_RETURNING):
+        return key[len(_RETURNING) :].decode()
+    return str(orjson.loads(value)["id"])
+
+
 def _key(distribution_id: str, number: int) -> bytes:
     return b"%b%b%b%b" % (_WAITING, distribution_id.encode(), _SEPARATOR, number.to_bytes(_NUMBER_BYTES, "big"))
 

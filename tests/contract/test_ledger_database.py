@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from streamproc.codes.books import Books, PoolBooks
 from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.codes.sql import migrations, query
@@ -122,9 +123,7 @@ async def test_what_is_given_up_waits_for_an_allocation_that_is_not_done_and_tak
     await stopped.close()
 
 
-async def test_a_schema_of_before_requests_could_be_given_up_is_brought_up_to_date(
-    database: str, ledger: PostgresLedger
-) -> None:
+async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(database: str, ledger: PostgresLedger) -> None:
     connection = await asyncpg.connect(database)
     await connection.execute(query("schema"))
     await connection.execute(migrations()[0].text)
@@ -132,9 +131,14 @@ async def test_a_schema_of_before_requests_could_be_given_up_is_brought_up_to_da
     await connection.execute("INSERT INTO streamproc.pools (campaign_id) VALUES ('camp_1')")
     await connection.execute("INSERT INTO streamproc.codes (pool, code) SELECT id, 'a' FROM streamproc.pools")
     await connection.close()
-    assert codes(await ledger.allocate(numbers(1))) == ["a"]
+    made = CodeForm.of({})
+    assert len(await ledger.allocate([wanted(number, made=made) for number in (1, 2)])) == 2
     await ledger.give_back({numbers(1)[0].id: 0})
     assert await ledger.allocate(numbers(1)) == {}
+    await ledger.add("camp_1", ["b", "c", "a"])
+    books = Books(database)
+    assert await books.pools() == [PoolBooks("camp_1", imported=3, made=1, free=3, given=1)]
+    await books.close()
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,7 @@ class CodesRun:
         self.kafka = kafka
         self.written = 0
         self.imported = 0
+        self.app_id = ""
         self._database = database
         self._writing = asyncio.Lock()
 

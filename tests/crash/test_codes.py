@@ -15,6 +15,7 @@ from time import monotonic
 
 import pytest
 
+from streamproc.cli.audit import audit_codes
 from streamproc.local.postgres import LocalPostgres
 from streamproc.runtime.kafka import Kafka
 from tests.crash.codes_run import Books, CodesRun
@@ -101,6 +102,7 @@ async def scene(
             await run.write(max(events - run.written, 0))
             await run.until_all_sent(CATCHING_UP_SECONDS)
             await turmoil.stop_all()
+            run.app_id = workers.app_id
 
 
 @pytest.fixture
@@ -132,7 +134,7 @@ async def disturbed(
     command: tuple[str, ...] = STREAMPROC_WORKER,
     events: int = EVENTS,
 ) -> tuple[CodesRun, Books]:
-    """Play, disturb, and close the books."""
+    """Play, disturb, and close the books; the audit that people run says the same of them."""
     async with own_database(server) as database:
         async with scene(kafka, prefix, server, database, rng, folder, command, events) as played:
             does: dict[str, Callable[[], Awaitable[None]]] = {
@@ -140,7 +142,10 @@ async def disturbed(
             }  # fmt: skip
             for step in rng.sample(steps, len(steps)):
                 await does[step]()
-        return played.run, await played.run.books()
+        books = await played.run.books()
+        audited = await audit_codes(played.run.kafka, played.run.app_id, database)
+        assert audited.adds_up == (books.burnt == 0), audited.counts
+        return played.run, books
 
 
 async def test_kills_of_workers_and_database_and_cuts_burn_no_code_and_give_none_twice(

@@ -10,10 +10,10 @@ import asyncpg
 
 
 @contextmanager
-def fresh_database(server: str) -> Iterator[str]:
-    """Address of an empty database, gone after the block. Nothing else on the server is touched."""
+def fresh_database(server: str, template: str = "template1") -> Iterator[str]:
+    """Address of an empty database, or of a copy, gone after the block. Nothing else on the server is touched."""
     name = f"streamproc_test_{uuid.uuid4().hex}"
-    asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
+    asyncio.run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
     try:
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:

@@ -1,0 +1,191 @@
+"""`streamproc audit`: whether the books of unique codes add up."""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, get_args
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streamproc.cli.connection import kafka_of, reach
+from streamproc.cli.database import database_option
+from streamproc.cli.examples import examples
+from streamproc.cli.reading import Consumed, read_to_end
+from streamproc.clock import now_milliseconds
+from streamproc.codes.audit import ADVICE, Audit, Audited, Claim, Finding, FindingKind
+from streamproc.codes.books import Books
+from streamproc.errors import SettingsError
+from streamproc.operations.topic_admin import shortest_retention
+from streamproc.processing.waiting_requests import request_of
+from streamproc.runtime.kafka import Kafka
+from streamproc.settings import load_settings
+from streamproc.topics import CHANNELS, Topic, deliveries
+
+_DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
+_OF_CODES = b'"type":"codes"'
+# Records that the broker is about to delete are not relied on.
+_MARGIN_MILLISECONDS = 3_600_000
+_AT_ONCE = 5_000
+_NAMED = 10  # of each kind, without --json
+_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
+_PROGRESS_SECONDS = 0.5
+
+
+@click.command(epilog=examples("streamproc audit", "streamproc audit --json"))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@database_option
+@click.option("--kafka", "brokers", help="Brokers, host:port[,host:port...]; else STREAMPROC_KAFKA.")
+@click.option("--prefix", help="In front of every topic; else STREAMPROC_PREFIX, else streamproc.")
+@click.option("--app-id", help="Consumer group of the workers; else STREAMPROC_APP_ID, else streamproc.")
+def audit(*, address: str, as_json: bool, brokers: str | None, prefix: str | None, app_id: str | None) -> None:
+    """Tell whether the books of unique codes add up: pools, publications and delivery jobs.
+
+    Every code is free or given; what was given was published and sent, to one customer, once. Workers may go on
+    meanwhile. Topics are looked at as far back as they keep their records, pools as a whole.
+
+    Exit status: 0 when all adds up; 1 when something does not; 2 when the database or the brokers are not there.
+    """
+    try:
+        settings = load_settings({"kafka": brokers, "prefix": prefix, "app_id": app_id})
+    except SettingsError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    kafka = kafka_of(settings)
+    audited = reach(kafka, audit_codes(kafka, settings.app_id, address))
+    if as_json:
+        click.echo(orjson.dumps(_as_json(audited)))
+    else:
+        _show(audited)
+    sys.exit(0 if audited.adds_up else 1)
+
+
+async def audit_codes(kafka: Kafka, app_id: str, address: str) -> Audited:
+    """Read everything, in the order that an audit wants."""
+    books = Books(address)
+    try:
+        since = await _whole_since(kafka)
+        auditing = Audit(books, datetime.fromtimestamp(since / 1000, UTC))
+        await auditing.begin()
+        auditing.under_way(await _under_way(kafka, app_id))
+        for topics, is_job in (((Topic.PUBLICATIONS,), False), (_DELIVERIES, True)):
+            async for records in _several(read_to_end(kafka, topics), "records of " + topics[0].partition(".")[0]):
+                for is_whole in (False, True):
+                    claims = [_claim(one.value, is_job) for one in records if (one.timestamp >= since) is is_whole]
+                    await auditing.take([claim for claim in claims if claim is not None], is_whole=is_whole)
+        return await auditing.end()
+    finally:
+        await books.close()
+
+
+async def _whole_since(kafka: Kafka) -> int:
+    """Return from when on nothing is missing in the topics, in milliseconds."""
+    topics = (Topic.PUBLICATIONS, *_DELIVERIES)
+    kept = await shortest_retention(kafka.bootstrap, kafka.prefix, topics, security=kafka.security)
+    return 0 if kept is None else max(now_milliseconds() - kept + _MARGIN_MILLISECONDS, 0)
+
+
+async def _under_way(kafka: Kafka, app_id: str) -> set[str]:
+    """Return the requests that are not done: not read yet, waiting for codes, or about to give theirs back."""
+    asked = {
+        (dict(record.headers).get("request-id") or b"").decode()
+        async for record in read_to_end(kafka, [Topic.CODE_REQUESTS], app_id)
+    }
+    waiting: dict[tuple[int, bytes], str] = {}
+    async for record in read_to_end(kafka, [Topic.CODE_STATE]):
+        place = (record.partition, record.key or b"")
+        if record.value is None:
+            waiting.pop(place, None)
+        else:
+            waiting[place] = request_of(place[1], record.value)
+    return asked | set(waiting.values())
+
+
+def _claim(value: bytes | None, is_job: bool) -> Claim | None:
+    if value is None or (is_job and _OF_CODES not in value):
+        return None
+    record = orjson.loads(value)
+    if is_job and record["action"]["type"] != "codes":
+        return None
+    said = record["action"] if is_job else record
+    return Claim(
+        record["publication"]["id"],
+        said["campaign"]["id"],
+        said["voucher"]["code"],
+        record["customer"]["id"],
+        record["id"] if is_job else None,
+    )
+
+
+async def _several(found: AsyncIterator[Consumed], what: str) -> AsyncIterator[list[Consumed]]:
+    """Yield many at a time, and show how many there were to whoever watches."""
+    done, shown, is_seen = 0, monotonic(), sys.stderr.isatty()
+    several: list[Consumed] = []
+    async for one in found:
+        several.append(one)
+        if len(several) == _AT_ONCE:
+            yield several
+            done, several = done + len(several), []
+            if is_seen and monotonic() - shown > _PROGRESS_SECONDS:
+                shown = monotonic()
+                click.echo(f"\r{done:,} {what} ", err=True, nl=False)
+    if several:
+        yield several
+    if is_seen and done:
+        click.echo(err=True)
+
+
+def _as_json(audited: Audited) -> dict[str, Any]:
+    return {
+        "adds_up": audited.adds_up,
+        "campaigns": [
+            {"campaign": one.campaign_id, **{name: getattr(one, name) for name in _COLUMNS}} for one in audited.pools
+        ],
+        "published": audited.published,
+        "jobs": audited.jobs,
+        "under_way": audited.under_way,
+        "found": {kind: audited.of_kind(kind) for kind in get_args(FindingKind)},
+        "findings": [asdict(finding) | {"advice": ADVICE[finding.kind]} for finding in audited.findings],
+    }
+
+
+_COLUMNS = ("imported", "made", "free", "given")
+
+
+def _show(audited: Audited) -> None:
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    table = Table("campaign", *_COLUMNS, "wrong", box=None, pad_edge=False)
+    wrong = {campaign: 0 for _, campaign in audited.counts}
+    for (_, campaign), number in audited.counts.items():
+        wrong[campaign] += number
+    for pool in audited.pools:
+        numbers = [getattr(pool, name) for name in _COLUMNS] + [wrong.pop(pool.campaign_id, 0)]
+        table.add_row(Text(pool.campaign_id), *(f"{number:,}" for number in numbers))
+    for campaign, number in wrong.items():  # of which there is no pool
+        table.add_row(Text(campaign), *("-" for _ in _COLUMNS), f"{number:,}")
+    if table.rows:
+        console.print(table)
+    console.print(
+        f"{audited.published:,} publications, {audited.jobs:,} delivery jobs with codes, "
+        f"{audited.under_way:,} given to requests that are not done"
+    )
+    for kind in get_args(FindingKind):
+        if number := audited.of_kind(kind):
+            console.print(Text(f"{kind}: {number:,}: {ADVICE[kind]}"))
+            for finding in _first(audited.findings, kind):
+                console.print(Text(f"  {_told(finding)}"))
+    console.print("all adds up" if audited.adds_up else "it does not add up")
+
+
+def _first(findings: Sequence[Finding], kind: FindingKind) -> list[Finding]:
+    return [finding for finding in findings if finding.kind == kind][:_NAMED]
+
+
+def _told(finding: Finding) -> str:
+    told = {"campaign": finding.campaign_id, "publication": finding.publication_id, "code": finding.code}
+    return ", ".join(f"{name} {value}" for name, value in told.items() if value is not None)
