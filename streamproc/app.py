@@ -18,7 +18,7 @@ from streamproc.agents.customers import add_customers_agent
 from streamproc.clock import now_milliseconds
 from streamproc.codes.desk import Desk, NoLedger
 from streamproc.codes.ledger import Ledger
-from streamproc.codes.levels import LevelReader
+from streamproc.codes.levels import LevelReader, codes_free
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.matching.definitions import Definitions
 from streamproc.matching.segments import ComputedSegments
@@ -107,7 +107,7 @@ def build_application(settings: Settings) -> Application:
     health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
     partitions: dict[str, int] = {}
     specs = (
-        _control_spec(settings, partitions),
+        _control_spec(settings, partitions, ledger),
         _customer_spec(settings, definitions, gate, partitions),
         _code_spec(definitions, gate, Desk(ledger, watch)),
     )
@@ -141,7 +141,7 @@ def build_application(settings: Settings) -> Application:
     )
 
 
-def _control_spec(settings: Settings, partitions: Mapping[str, int]) -> TaskSpec:
+def _control_spec(settings: Settings, partitions: Mapping[str, int], ledger: Ledger) -> TaskSpec:
     def build(_: int, stores: Stores) -> ControlProcessor:
         return ControlProcessor(
             stores,
@@ -149,7 +149,10 @@ def _control_spec(settings: Settings, partitions: Mapping[str, int]) -> TaskSpec
             hold_milliseconds=round(settings.hold * 1000),
         )
 
-    return TaskSpec("control", CONTROL_SOURCES, CONTROL_STORES, build)
+    async def prepare(processor: ControlProcessor, _: Sequence[Slice]) -> None:
+        processor.take_codes_free(await codes_free(ledger, processor.codes_needed(now_milliseconds())))
+
+    return TaskSpec("control", CONTROL_SOURCES, CONTROL_STORES, build, prepare=prepare)
 
 
 def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate, partitions: Mapping[str, int]) -> TaskSpec:

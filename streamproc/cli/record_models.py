@@ -296,6 +296,7 @@ class DistributionLogEntry(Open):
     emitted: Annotated[Count | None, Field(description="jobs since the release")] = None
     undeliverable: Annotated[Count | None, Field(description="channels that could not go")] = None
     remaining: Annotated[Count | None, Field(description="of what was stopped: customers not reached")] = None
+    warning: Annotated[str | None, Field(description="of `released`: there may not be enough codes")] = None
     due_at: Moment | None = None
     problem: str | None = None
 

@@ -1,4 +1,8 @@
-"""How many codes are left, looked up now and then by one worker, for whoever has to import more in time."""
+"""How many codes are left, looked up by workers.
+
+One of them does so now and then, for whoever has to import more in time; the control task does before a release that
+may need more.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,6 +15,19 @@ from streamproc.errors import LedgerUnavailable
 #: Up to where codes are counted: beyond it nobody has to hurry.
 PLENTY = 10_000
 _EVERY_SECONDS = 15.0
+# A release waits no longer for a number that is only there to warn.
+_PATIENCE_SECONDS = 0.5
+
+
+async def codes_free(ledger: Ledger, needed: Mapping[str, int]) -> Mapping[str, int]:
+    """Count the codes left of campaigns, up to how many are needed; nothing is known if that takes long."""
+    if not needed:
+        return {}
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await ledger.free(list(needed), max(needed.values()))
+    except (LedgerUnavailable, TimeoutError):
+        return {}
 
 
 class LevelListener(Protocol):

@@ -19,3 +19,10 @@ class Receipt:
     emitted: int = 0
     undeliverable: int = 0
     remaining: int | None = None
+    #: What may go wrong and need not, of a release.
+    warning: str | None = None
+
+
+def codes_warning(campaign_id: str, needed: int, free: int) -> str | None:
+    """Return the warning of a release to so many customers; None, if there are codes for all of them."""
+    return f"not_enough_codes: up to {needed} of {campaign_id} are needed, {free} are free" if free < needed else None

@@ -34,6 +34,8 @@ STORES = (Topic.DEFINITIONS, Topic.DISTRIBUTION_STATUS, Topic.DISTRIBUTION_HOLDS
 # After a start nothing is released before what was pushed meanwhile has been read, lest a distribution goes out that
 # was paused in time: until nothing from before the start has come for so long.
 QUIET_MILLISECONDS = 1_000
+# Codes are counted for what is due this soon: so they are known also when it becomes due while they are counted.
+_SOON_MILLISECONDS = 1_000
 # A hold that is due and cannot be released is looked at again after so long.
 _AGAIN_MILLISECONDS = 1_000
 
@@ -62,6 +64,8 @@ class ControlProcessor:
         self._due: dict[bytes, int] = {}
         for key, value in stores[Topic.DISTRIBUTION_HOLDS].items():
             self._note_hold(key, value)
+        #: Codes left, by campaign, as far as the host could find out.
+        self._free: Mapping[str, int] = {}
         self._started_at: int | None = None
         #: Until when releases wait for what was pushed before the start; None: no longer.
         self._quiet_at: int | None = 0
@@ -70,6 +74,19 @@ class ControlProcessor:
     def wake_at(self) -> int | None:
         """When the next distribution is to be released."""
         return max(min(self._due.values()), self._quiet_at or 0) if self._due else None
+
+    def codes_needed(self, now: int) -> dict[str, int]:
+        """Return, by campaign, for how many codes the host has to look before what is due is released."""
+        needed: dict[str, int] = {}
+        changes = Changes(self._stores, now)
+        for key in [key for key, due_at in self._due.items() if due_at <= now + _SOON_MILLISECONDS]:
+            if found := self._manual.codes_needed(changes, key.decode()):
+                needed[found[0]] = max(found[1], needed.get(found[0], 0))
+        return needed
+
+    def take_codes_free(self, free: Mapping[str, int]) -> None:
+        """Take what the host has found: of each campaign the codes left, if they are fewer than those needed."""
+        self._free = free
 
     def process(self, slices: Sequence[Slice], now: int) -> Output:
         """Take one chunk, record by record, in the order of the slices; then release what is due."""
@@ -137,7 +154,7 @@ class ControlProcessor:
         changes = Changes(self._stores, now)
         distribution_id = key.decode()
         try:
-            receipts = self._manual.due(changes, distribution_id)
+            receipts = self._manual.due(changes, distribution_id, self._free)
             self._statuses.show(changes, distribution_id, receipts)
         except (FatalError, MemoryError):
             raise

@@ -4,6 +4,8 @@ What happens is decided in `domain.holds` and `domain.releases`. Here it meets t
 holds, `control-state` the releases that are under way, and a release that is over is known by its status for ever.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,7 +15,7 @@ from streamproc.domain.commands import Report, read_subject
 from streamproc.domain.configuration import Configuration, InForce
 from streamproc.domain.holds import Hold, Readiness, decode_hold, hold
 from streamproc.domain.partitions import partition_of
-from streamproc.domain.receipts import Receipt
+from streamproc.domain.receipts import Receipt, codes_warning
 from streamproc.domain.releases import OVER, Release, Turn, decode_release
 from streamproc.processing.changes import Changes
 from streamproc.processing.orders import write_orders
@@ -96,8 +98,23 @@ class ManualDistributions:
         is_ready = not self.readiness(changes, distribution.record).waits_for
         return self._take(changes, distribution.id, release, releases.settle(release, is_ready=is_ready))
 
-    def due(self, changes: Changes, distribution_id: str) -> list[Receipt]:
-        """Release a distribution whose time has come; none, when what is in force is not what is held."""
+    def codes_needed(self, changes: Changes, distribution_id: str) -> tuple[str, int] | None:
+        """Return the campaign and how many of its codes a release may need; None: it makes its own, or nobody knows."""
+        in_force = self._configuration.get("distributions", distribution_id)
+        if in_force is None or in_force.record["kind"] != "manual" or in_force.record["action"]["type"] != "codes":
+            return None
+        campaign = self._configuration.get("campaigns", in_force.record["action"]["campaign_id"])
+        if campaign is None or campaign.record["type"] != "static":
+            return None
+        segment_id = in_force.record["audience"].get("segment_id")
+        needed = 1 if segment_id is None else self._syncs.size(changes, segment_id)
+        return None if needed is None else (campaign.id, needed)
+
+    def due(self, changes: Changes, distribution_id: str, free: Mapping[str, int]) -> list[Receipt]:
+        """Release a distribution whose time has come; none, when what is in force is not what is held.
+
+        `free` are the codes left, by campaign, as far as they are known.
+        """
         held, in_force = self.held(changes, distribution_id), self._configuration.get("distributions", distribution_id)
         if held is None or held.due_at is None or in_force is None or in_force.version != held.version:
             return []
@@ -106,6 +123,10 @@ class ManualDistributions:
         if audience.get("segment_id") is None:
             partitions = (partition_of(audience["customer"]["id"].encode(), self._partitions),)
         turn = releases.begin(held.version, changes.now, audience_key(audience), partitions)
+        needed = self.codes_needed(changes, distribution_id)
+        if needed is not None and needed[0] in free:
+            warning = codes_warning(*needed, free[needed[0]])
+            turn.receipts = [replace(receipt, warning=warning) for receipt in turn.receipts]
         changes.put(_HOLDS, distribution_id.encode(), None)
         changes.observed.append(("hold_lateness", max(changes.now - held.due_at, 0) / 1000))
         return self._take(changes, distribution_id, None, turn)

@@ -2,7 +2,7 @@
 
 Until then its earlier version, if there is one, stays in force. What is kept in `control-state`, by segment:
 `pending/` the definition that will enter, as its bytes will stand there; `sync/` how far the partitions have come;
-`since/` when the segment in force became known, from which holds count.
+`since/` when the segment in force became known, from which holds count; `size/` how many its latest sync has matched.
 """
 
 from typing import Any
@@ -40,6 +40,11 @@ class SegmentSyncs:
     def synced_at(self, changes: Changes, segment_id: str) -> int | None:
         """Return since when the segment in force has been known, in milliseconds."""
         value = changes.get(_STATE, _key("since", segment_id))
+        return None if value is None else int(value)
+
+    def size(self, changes: Changes, segment_id: str) -> int | None:
+        """Return how many customers the segment in force had when it was synced; None: it is not computed here."""
+        value = changes.get(_STATE, _key("size", segment_id))
         return None if value is None else int(value)
 
     def progress(self, changes: Changes, segment_id: str) -> dict[str, Any] | None:
@@ -100,10 +105,12 @@ class SegmentSyncs:
         definition = changes.get(_STATE, _key("pending", segment_id))
         self._end(changes, segment_id)
         changes.put(_STATE, _key("since", segment_id), b"%d" % timestamp)
+        changes.put(_STATE, _key("size", segment_id), b"%d" % total(walk.parts, "matched"))
         return segment_id, definition
 
     def _forget(self, changes: Changes, segment_id: str, version: int) -> None:
         self._end(changes, segment_id)
+        changes.put(_STATE, _key("size", segment_id), None)
         changes.command(drop_command(segment_id, version), range(self._partitions))
 
     def _end(self, changes: Changes, segment_id: str) -> None:

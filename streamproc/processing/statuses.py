@@ -160,6 +160,8 @@ def _log(changes: Changes, distribution_id: str, status: Status, receipt: Receip
         }
         if receipt.remaining is not None:
             entry["remaining"] = receipt.remaining
+        if receipt.warning is not None:
+            entry["warning"] = receipt.warning
         changes.counts["receipts", receipt.kind] += 1
     entry |= {name: status[name] for name in ("due_at", "problem") if name in status}
     changes.write(Topic.DISTRIBUTION_LOG, 0, (distribution_id.encode(), orjson.dumps(entry | {"at": changes.at}), []))

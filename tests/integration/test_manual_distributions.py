@@ -7,10 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
+from streamproc.codes.postgres import PostgresLedger
 from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic, deliveries
-from tests.support.configuration import distribution, manual
+from tests.support.codes import CODES
+from tests.support.configuration import campaign, distribution, manual
 from tests.support.streams import read_json, send, table
 from tests.support.workers import Workers, until
 
@@ -118,6 +120,32 @@ async def test_one_customer_who_was_not_known_is_created_and_gets_it(brokers: Ka
     assert job["customer"] == {"id": "cust_new", "email": "ada@mail.example", "name": "Ada"}
     state = await table(brokers, Topic.CUSTOMER_STATE)
     assert state["cust_new"]["profile"]["name"] == "Ada"
+
+
+async def test_a_release_with_fewer_codes_than_members_is_warned_of_and_gives_those_that_there_are(
+    brokers: Kafka, tmp_path: Path, database: str
+) -> None:
+    ledger = PostgresLedger(database)
+    await ledger.add("camp_1", ["a", "b", "c"])
+    await ledger.close()
+    await customers(brokers, 20)
+    settings = {"HOLD": HOLD_SECONDS, "POSTGRES": database}
+    async with Workers(brokers, tmp_path, settings=settings) as workers:
+        worker = await workers.started()
+        await push(brokers, "campaigns", campaign())
+        await push(brokers, "segments", GOLD)
+        await push(brokers, "distributions", TO_GOLD | {"action": CODES})
+        await until_state(brokers, "done")
+
+        async def given() -> bool:
+            return len(await jobs(brokers)) == 3
+
+        await until(given, within=IN_TIME, what="the codes given")
+        await workers.stop(worker)
+    assert {job["action"]["voucher"]["code"] for job in await jobs(brokers)} == {"a", "b", "c"}
+    log = await read_json(brokers, Topic.DISTRIBUTION_LOG)
+    (released,) = [one for one in log if one.get("receipt") == "released"]
+    assert released["warning"] == "not_enough_codes: up to 10 of camp_1 are needed, 3 are free"
 
 
 async def test_what_is_due_while_no_worker_runs_goes_when_one_does_and_what_was_paused_meanwhile_does_not(

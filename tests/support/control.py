@@ -28,6 +28,9 @@ class ControlTask:
         #: Commands with their partitions, receipts and changes of state, in the order in which they were written.
         self.commands: list[tuple[int, Json]] = []
         self.log: list[Json] = []
+        #: Codes left, by campaign, where the database answers; and for how many it was asked before each chunk.
+        self.codes: dict[str, int] = {}
+        self.looked_for: list[dict[str, int]] = []
         #: What the last chunk has staged, by store.
         self.staged: dict[str, dict[bytes, bytes | None]] = {}
         self.restart()
@@ -63,13 +66,16 @@ class ControlTask:
         record = Record(offset, self.now, report.command_id.encode(), report.encode())
         self.take(Slice("partition-reports", 0, [record]))
 
-    def synced(self, segment_id: str, version: int) -> None:
-        """Report the sync of a segment as done, by all partitions."""
+    def synced(self, segment_id: str, version: int, matched: int = 0) -> None:
+        """Report the sync of a segment as done, by all partitions; so many customers of each belong to it."""
         for partition in range(self.partitions):
-            self.report("sync", f"{segment_id}:{version}", partition, scanned=10, total=10)
+            self.report("sync", f"{segment_id}:{version}", partition, scanned=10, total=10, matched=matched)
 
     def take(self, *slices: Slice) -> Output:
         """Take one chunk or step, and commit it."""
+        needed = self.processor.codes_needed(self.now)
+        self.looked_for.append(needed)
+        self.processor.take_codes_free({one: self.codes[one] for one in needed if one in self.codes})
         output = self.processor.process(slices, self.now)
         self.staged = {name: dict(store.staged) for name, store in self.stores.items()}
         for store in self.stores.values():

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from streamproc.codes import desk
+from streamproc.codes import desk, levels
 from streamproc.codes.desk import Desk, NoLedger
-from streamproc.codes.levels import LevelReader
+from streamproc.codes.levels import LevelReader, codes_free
 from streamproc.codes.memory import MemoryLedger
 from streamproc.domain.codes import Allocation, Wanted
 from streamproc.domain.configuration import Configuration
@@ -106,3 +106,19 @@ async def test_codes_left_are_told_of_the_campaigns_in_force_by_one_worker() -> 
     assert heard.free == [{"camp_1": 2}, {}]
     await LevelReader(NoLedger(), configuration, lambda: True, heard).count()
     assert len(heard.free) == 2
+
+
+async def test_codes_are_counted_for_a_release_unless_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(levels, "_PATIENCE_SECONDS", 0.01)
+    ledger = MemoryLedger()
+    await ledger.add("camp_1", ["a", "b", "c"])
+    assert await codes_free(ledger, {"camp_1": 2, "camp_2": 1}) == {"camp_1": 2, "camp_2": 0}
+    assert await codes_free(NoLedger(), {"camp_1": 2}) == {}
+    assert await codes_free(NoLedger(), {}) == {}
+
+    class Silent(MemoryLedger):
+        async def free(self, campaigns: Sequence[str], limit: int) -> Mapping[str, int]:
+            await asyncio.Event().wait()
+            return await super().free(campaigns, limit)
+
+    assert await codes_free(Silent(), {"camp_1": 2}) == {}

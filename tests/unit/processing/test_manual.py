@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.configuration import campaign, manual, segment
+from tests.support.codes import CODES
+from tests.support.configuration import campaign, dynamic_segment, manual, segment
 from tests.support.control import HOLD, MINUTE, NOW, ControlTask
 
 PROMOTION = {"type": "promotion", "promotion_tier_id": "promo_1"}
@@ -499,3 +500,60 @@ def test_a_clock_that_goes_back_releases_nothing_twice_and_nothing_early(control
     control.now -= 60 * MINUTE
     control.wait(120 * MINUTE)
     assert control.command_ids(0) == ["send:distr_1"]
+
+
+def to_gold_with_codes(control: ControlTask, matched: int = 0, **settings: Any) -> None:
+    """Hold a distribution of codes to a segment that has so many members in each of two partitions."""
+    control.push("campaigns", campaign(**settings))
+    control.push("segments", dynamic_segment())
+    control.synced("seg_gold", 1, matched)
+    control.push("distributions", manual(action=CODES, audience={"segment_id": "seg_gold"}))
+
+
+def warnings(control: ControlTask) -> dict[str, str | None]:
+    return {one["receipt"]: one.get("warning") for one in control.log if "receipt" in one}
+
+
+@pytest.mark.parametrize(
+    ("free", "warning"), [(13, "not_enough_codes: up to 14 of camp_1 are needed, 13 are free"), (14, None)]
+)
+def test_a_release_that_may_need_more_codes_than_there_are_is_warned_of(
+    control: ControlTask, free: int, warning: str | None
+) -> None:
+    to_gold_with_codes(control, 7)
+    control.codes["camp_1"] = free
+    control.restart()
+    control.settle()
+    control.wait(HOLD)
+    assert warnings(control) == {"held": None, "released": warning}
+    assert [needed for needed in control.looked_for if needed] == [{"camp_1": 14}]
+    assert control.statuses["distr_1"]["state"] == "sending"
+
+
+def test_nobody_is_warned_where_nobody_knows_or_codes_are_made(control: ControlTask) -> None:
+    to_gold_with_codes(control, 7)  # and no database answers
+    control.codes["camp_2"] = 0
+    control.push("campaigns", campaign(id="camp_2", name="2", type="auto_update"))
+    other = {"type": "codes", "campaign_id": "camp_2"}
+    control.push("distributions", manual(id="d2", name="2", action=other, audience={"segment_id": "seg_gold"}))
+    control.codes["camp_3"] = 0
+    control.push("campaigns", campaign(id="camp_3", name="3"))
+    upstream = {"type": "codes", "campaign_id": "camp_3"}
+    control.push("distributions", manual(id="d3", name="3", action=upstream))  # its segment is kept elsewhere
+    control.wait(HOLD)
+    assert [one["receipt"] for one in control.log if "receipt" in one][-3:] == ["released"] * 3
+    assert set(warnings(control).values()) == {None}
+
+
+def test_one_customer_needs_one_code_and_a_new_sync_tells_a_new_size(control: ControlTask) -> None:
+    to_gold_with_codes(control, 1)
+    control.push("segments", dynamic_segment(filter={"metadata.club": {"conditions": {"$is": ["silver"]}}}))
+    control.synced("seg_gold", 2, 4)
+    control.push("distributions", manual(id="d2", name="2", action=CODES, audience={"customer": {"id": "cust_1"}}))
+    control.codes["camp_1"] = 0
+    control.wait(HOLD)
+    told = {one["distribution_id"]: one.get("warning") for one in control.log if one.get("receipt") == "released"}
+    assert told == {
+        "distr_1": "not_enough_codes: up to 8 of camp_1 are needed, 0 are free",
+        "d2": "not_enough_codes: up to 1 of camp_1 are needed, 0 are free",
+    }
