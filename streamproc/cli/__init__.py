@@ -18,6 +18,7 @@ COMMANDS = {
     "get": "What is in force, with its version and state.",
     "delete": "Take an object out of force and wait for the verdict.",
     "status": "The distributions and their state.",
+    "customers": "Who matches a segment or a filter, and how many.",
     "codes": "Pools of unique codes: import, look.",
     "audit": "Whether the books of unique codes add up.",
 }

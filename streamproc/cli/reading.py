@@ -42,16 +42,25 @@ async def opened(kafka: Kafka, topics: Sequence[str], *, at_end: bool = False) -
 
     Raises `MissingTopicError`.
     """
-    partitions = await _partitions(kafka, topics)
-    reader = kafka.reader(max_partition_fetch_bytes=_FETCH_BYTES, fetch_max_wait_ms=_POLL_MILLISECONDS)
-    await reader.start()
-    try:
-        reader.assign(partitions)
+    partitions = await partitions_of(kafka, topics)
+    async with assigned(kafka, partitions) as reader:
         if at_end:
             for partition, offset in (await reader.end_offsets(partitions)).items():
                 reader.seek(partition, offset)
         else:
             await reader.seek_to_beginning(*partitions)
+        yield reader
+
+
+@asynccontextmanager
+async def assigned(
+    kafka: Kafka, partitions: Sequence[TopicPartition], fetch_bytes: int = _FETCH_BYTES
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Give a reader of these partitions; whoever asks for it says where to begin."""
+    reader = kafka.reader(max_partition_fetch_bytes=fetch_bytes, fetch_max_wait_ms=_POLL_MILLISECONDS)
+    await reader.start()
+    try:
+        reader.assign(partitions)
         yield reader
     finally:
         await reader.stop()
@@ -93,7 +102,8 @@ async def _seek_to_committed(kafka: Kafka, reader: AIOKafkaConsumer, group_id: s
         reader.seek(partition, max(committed[partition] or 0, begin))
 
 
-async def _partitions(kafka: Kafka, topics: Sequence[str]) -> list[TopicPartition]:
+async def partitions_of(kafka: Kafka, topics: Sequence[str]) -> list[TopicPartition]:
+    """Return all partitions of these logical topics. Raises `MissingTopicError`."""
     names = [kafka.physical(topic) for topic in topics]
     admin = kafka.admin()
     try:

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from time import monotonic
 from zoneinfo import ZoneInfo
 
 import click
@@ -13,19 +12,11 @@ import click
 from streamproc.cli.configuration_files import judge_configuration
 from streamproc.cli.examples import examples
 from streamproc.cli.json_lines import is_blank, read_lines
+from streamproc.cli.progress import Progress
 from streamproc.cli.simulation import InForceOffline, Simulation, first_time
+from streamproc.cli.time_zone import time_zone_option
 from streamproc.cli.validate import as_text
 from streamproc.domain.configuration import Configuration
-
-_PATIENCE_SECONDS = 2.0
-_SHOWN_EVERY_SECONDS = 0.5
-
-
-def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise click.BadParameter(f"no time zone {name!r}; use a name such as Europe/Warsaw") from None
 
 
 @click.command(
@@ -43,15 +34,7 @@ def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> Zo
 )
 @click.option("--events", type=click.File("rb"), required=True, help="One event a line; - for standard input.")
 @click.option("--customers", type=click.File("rb"), help="One profile a line, known before the first event.")
-@click.option(
-    "--time-zone",
-    "zone",
-    default="UTC",
-    envvar="STREAMPROC_TIME_ZONE",
-    show_default=True,
-    callback=_zone,
-    help="The project's zone; else STREAMPROC_TIME_ZONE.",
-)
+@time_zone_option
 def simulate(*, directory: Path, events: BufferedReader, customers: BufferedReader | None, zone: ZoneInfo) -> None:
     """Tell for each event what the worker would do about it: one JSON line an event, in their order.
 
@@ -69,7 +52,8 @@ def simulate(*, directory: Path, events: BufferedReader, customers: BufferedRead
     out = click.get_binary_stream("stdout")
     try:
         simulation = Simulation(_in_force(directory, zone))
-        progress = Progress()
+        # People who see the lines themselves need nothing else.
+        progress = Progress("events", is_wanted=not sys.stdout.isatty())
         for lines, count in _decided(simulation, events, customers):
             out.write(lines)
             out.flush()
@@ -120,27 +104,3 @@ def _load(simulation: Simulation, customers: BufferedReader, now: int) -> None:
         for (number, _), reason in zip(numbered, reasons, strict=True):
             if reason is not None:
                 click.echo(f"{customers.name}:{number}: not a customer: {reason}", err=True)
-
-
-class Progress:
-    """Tells people at a terminal how far it is, if it takes long and they do not see the lines themselves."""
-
-    def __init__(self) -> None:
-        self._is_seen = sys.stderr.isatty() and not sys.stdout.isatty()
-        self._begun = monotonic()
-        self._shown: float | None = None
-        self._count = 0
-
-    def add(self, count: int) -> None:
-        """Count events, and show the count now and then."""
-        self._count += count
-        now = monotonic()
-        if self._is_seen and now - (self._shown or self._begun + _PATIENCE_SECONDS) > _SHOWN_EVERY_SECONDS:
-            self._shown = now
-            rate = self._count / (now - self._begun)
-            click.echo(f"\r{self._count:,} events, {rate:,.0f}/s ", err=True, nl=False)
-
-    def end(self) -> None:
-        """Leave the last count standing in a line of its own."""
-        if self._shown is not None:
-            click.echo(err=True)

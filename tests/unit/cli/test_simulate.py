@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli import main
-from streamproc.cli.simulate import Progress
 from streamproc.domain.jobs import job_id, publication_id
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION
@@ -271,20 +270,6 @@ def test_configuration_that_cannot_be_read_ends_with_2(config: Path) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("Error: ")
     assert "b.json" in result.stderr
-
-
-@pytest.mark.parametrize(("stdout", "shown"), [(False, "\r1,200 events, "), (True, "")])
-def test_people_who_do_not_see_the_lines_are_told_how_far_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stdout: bool, shown: str
-) -> None:
-    monkeypatch.setattr("streamproc.cli.simulate._PATIENCE_SECONDS", -1.0)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: stdout)
-    progress = Progress()
-    progress.add(1_200)
-    progress.end()
-    printed = capsys.readouterr().err
-    assert (printed.startswith(shown), printed.endswith("/s \n")) == (True, bool(shown))
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(config: Path) -> None:
