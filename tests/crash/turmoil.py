@@ -21,10 +21,10 @@ COMMITS_SEEN_BEFORE = (1, 6)
 WORKING_SECONDS = 60
 SHARE_SECONDS = 10
 TAKEN_OVER_SECONDS = 60
-# A commit that was under way when its worker was stopped is completed by the broker within this time.
-SETTLING_SECONDS = 0.3
 WRITTEN_IN_A_CHUNK = (Topic.TASK_STATE, Topic.CUSTOMER_STATE, *(deliveries(channel) for channel in CHANNELS))
 
+#: Of a partition: from the first offset to before the second.
+Span = tuple[int, int]
 MayEnd = Callable[[WorkerProcess], bool]
 
 
@@ -110,20 +110,15 @@ class Turmoil:
             victim = await self._working()
             self._running.remove(victim)
             victim.signal(signal.SIGSTOP)
-            if written := await self._open_transactions(victim):
-                break
+            undecided = await self._undecided(victim)
+            if undecided:
+                self._start()
+                await self._taken_over(victim, undecided)
             victim.signal(signal.SIGCONT)
+            if undecided and not await self._shows_any(undecided):
+                break
+            # It was between two transactions, or the broker completed its commit: one worker more from here on.
             self._running.append(victim)
-        self._start()
-
-        async with reader(self._run.kafka) as committed:
-
-            async def taken_over() -> bool:
-                decided = await committed.end_offsets(list(written))
-                return all(decided[tp] > end for tp, end in written.items())
-
-            await until(taken_over, within=TAKEN_OVER_SECONDS, what=f"{victim} taken over in {sorted(written)}")
-        victim.signal(signal.SIGCONT)
         self.tally.stops += 1
         await victim.ended()
         self.tally.fenced += fenced(victim)
@@ -201,9 +196,8 @@ class Turmoil:
 
         await until(true_or_ended, within=WORKING_SECONDS, what=f"{worker} {true.__name__}")
 
-    async def _open_transactions(self, stopped: WorkerProcess) -> dict[TopicPartition, int]:
-        """Return where the stopped worker has written what is not decided, and up to which offset."""
-        await asyncio.sleep(SETTLING_SECONDS)
+    async def _undecided(self, stopped: WorkerProcess) -> dict[TopicPartition, Span]:
+        """Return where the stopped worker has written what is not decided: open, or committed without its marker."""
         kafka = self._run.kafka
         its = [
             TopicPartition(kafka.physical(topic), int(task.removeprefix("customer.")))
@@ -212,10 +206,34 @@ class Turmoil:
             for topic in WRITTEN_IN_A_CHUNK
         ]
         async with reader(kafka, "read_uncommitted") as uncommitted, reader(kafka) as committed:
-            # In this order: what had been written before and is undecided after was open all the time.
+            # In this order: what had been written before and is undecided after was undecided all the time.
             written = await uncommitted.end_offsets(its)
             decided = await committed.end_offsets(its)
-        return {tp: end for tp, end in written.items() if decided[tp] < end}
+        return {tp: (decided[tp], end) for tp, end in written.items() if decided[tp] < end}
+
+    async def _taken_over(self, victim: WorkerProcess, undecided: dict[TopicPartition, Span]) -> None:
+        """Wait until all of it is decided."""
+        async with reader(self._run.kafka) as committed:
+
+            async def decided() -> bool:
+                ends = await committed.end_offsets(list(undecided))
+                return all(ends[tp] > end for tp, (_, end) in undecided.items())
+
+            await until(decided, within=TAKEN_OVER_SECONDS, what=f"{victim} taken over in {sorted(undecided)}")
+
+    async def _shows_any(self, spans: dict[TopicPartition, Span]) -> bool:
+        """Tell whether anything in the spans, all of it decided, was committed."""
+        async with reader(self._run.kafka) as committed:
+            committed.assign(list(spans))
+            for tp, (first, _) in spans.items():
+                committed.seek(tp, first)
+            left = set(spans)
+            while left:
+                fetched = await committed.getmany(*left, timeout_ms=100)
+                if any(record.offset < spans[tp][1] for tp, records in fetched.items() for record in records):
+                    return True
+                left = {tp for tp in left if await committed.position(tp) < spans[tp][1]}
+        return False
 
     async def _tend(self) -> None:
         """Start again what ended for a good reason, as an operator's supervisor does; fail for any other."""
