@@ -32,12 +32,20 @@ class Stamped:
 
 
 async def measure_latency(
-    bootstrap: str, prefix: str, partitions: int, events: Iterator[tuple[bytes, bytes]], rate: int, seconds: float
+    bootstrap: str,
+    prefix: str,
+    partitions: int,
+    events: Iterator[tuple[bytes, bytes]],
+    rate: int,
+    seconds: float,
+    *,
+    channel: str = "email",
+    warm_up: float = WARM_UP_SECONDS,
 ) -> list[float]:
-    """Return the latency in milliseconds of each job, sorted, without those of the warm-up."""
+    """Return the latency in milliseconds of each job of a channel, sorted, without those of the warm-up."""
     stamped = Stamped(events)
     reader = AIOKafkaConsumer(
-        f"{prefix}deliveries.email", bootstrap_servers=bootstrap, isolation_level="read_committed",
+        f"{prefix}deliveries.{channel}", bootstrap_servers=bootstrap, isolation_level="read_committed",
         auto_offset_reset="latest", fetch_max_wait_ms=50,
     )  # fmt: skip
     await reader.start()
@@ -51,7 +59,7 @@ async def measure_latency(
                 now = perf_counter()
                 for record in records:
                     sent_at = stamped.sent_at.get(orjson.loads(record.value)["cause"]["event_id"])
-                    if sent_at is not None and sent_at - began > WARM_UP_SECONDS:
+                    if sent_at is not None and sent_at - began > warm_up:
                         latencies.append(1000 * (now - sent_at))
 
     reading = asyncio.create_task(read())
