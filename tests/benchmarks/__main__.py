@@ -73,7 +73,7 @@ def main() -> None:
     given = parser.parse_args()
     with kafka() as bootstrap:
         figures = uvloop.run(run(bootstrap, given.events, given.seconds))
-    figures += codes.measure()
+        figures += codes.measure(bootstrap)
     show(figures)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")

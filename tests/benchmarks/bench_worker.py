@@ -61,9 +61,14 @@ async def apply_definitions(variables: dict[str, str], live: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         write_configuration(Path(folder), live)
         began = perf_counter()
-        command = [*STREAMPROC, "apply", folder]
-        await asyncio.to_thread(subprocess.run, command, env=variables, check=True, stdout=subprocess.DEVNULL)
+        await apply(variables, folder)
         return perf_counter() - began
+
+
+async def apply(variables: dict[str, str], folder: str) -> None:
+    """Push the configuration in a folder; needs a running worker."""
+    command = [*STREAMPROC, "apply", folder]
+    await asyncio.to_thread(subprocess.run, command, env=variables, check=True, stdout=subprocess.DEVNULL)
 
 
 async def rate_of(bootstrap: str, group: str, topic: str, count: int, worker: subprocess.Popen[bytes]) -> float:

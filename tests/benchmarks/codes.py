@@ -1,7 +1,7 @@
 """Codes allocated per second, and what a code job costs beside a plain one: `python -m tests.benchmarks.codes`.
 
-PostgreSQL beside it, requests in chunks as a code task takes them: by one task, and by several on one campaign. The
-processors are measured without Kafka and database.
+PostgreSQL beside it, requests in chunks as a code task takes them: by one worker process, by several on one campaign,
+and by several tasks of one. What a job costs is measured without Kafka and database, and from end to end with both.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import orjson
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.domain.codes import Allocation, CodeForm, Wanted
 from streamproc.domain.configuration import InForce
+from streamproc.local.kafka import kafka
 from streamproc.local.postgres import postgres
 from streamproc.matching.definitions import Definitions
 from streamproc.matching.segments import ComputedSegments
@@ -23,6 +24,8 @@ from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import OutputRecord, Record, Slice
 from streamproc.runtime.store import StateStore
 from streamproc.worker import GC_THRESHOLDS
+from tests.benchmarks.code_jobs import job_figures
+from tests.benchmarks.contention import rate_of_processes
 from tests.benchmarks.figures import Figure, show
 from tests.support.codes import codes
 from tests.support.configuration import campaign, distribution
@@ -30,7 +33,8 @@ from tests.support.databases import fresh_database
 
 CHUNK = 2_000
 IMPORTED = 100_000
-TASKS = 4
+TASKS = WORKERS = 4
+POOLS = ("one", "workers", "several", "once")
 ROUNDS = 5
 NOW = 1_764_000_000_000
 
@@ -63,21 +67,27 @@ async def ledger_figures(address: str, count: int) -> list[Figure]:
     """Measure the ledger."""
     ledger = PostgresLedger(address, connections=TASKS)
     began = perf_counter()
-    for pool in ("one", "several", "once"):
+    for pool in POOLS:
         for first in range(0, count, IMPORTED):
             await ledger.add(pool, [f"{pool}-{number:09}" for number in range(first, min(first + IMPORTED, count))])
-    imported = 3 * count / (perf_counter() - began)
+    imported = len(POOLS) * count / (perf_counter() - began)
     made = CodeForm.of({"code": {"pattern": "##########"}})
     told = f"chunks of {CHUNK}, PostgreSQL on the same machine"
+    one = await asyncio.to_thread(rate_of_processes, address, "one", 1, count)
+    workers = await asyncio.to_thread(rate_of_processes, address, "workers", WORKERS, count // WORKERS)
     found = [
         ("codes imported", imported, f"{IMPORTED} at a time"),
-        ("codes allocated, one task", await rate(ledger, "one", 1, count), told),
+        ("codes allocated, one worker", one, told),
+        (f"codes allocated, {WORKERS} workers on one campaign", workers, f"processes, the sum of all; {told}"),
         (f"codes allocated, {TASKS} tasks", await rate(ledger, "several", TASKS, count // TASKS), f"one pool, {told}"),
         ("codes allocated, join once", await rate(ledger, "once", 1, count, joins_once=True), told),
         ("codes made and allocated", await rate(ledger, "made", 1, count, made=made), told),
     ]
     await ledger.close()
-    return [Figure(name, round(value), "codes/s", conditions) for name, value, conditions in found]
+    return [
+        *(Figure(name, round(value), "codes/s", conditions) for name, value, conditions in found),
+        Figure(f"{WORKERS} workers / one worker", round(workers / one, 2), "ratio", "the two above"),
+    ]
 
 
 def events() -> Slice:
@@ -118,7 +128,7 @@ def fulfil(requests: list[OutputRecord]) -> float:
     return spent
 
 
-def job_figures() -> list[Figure]:
+def deciding_figures() -> list[Figure]:
     """Measure the processors."""
     chunk = events()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -134,22 +144,26 @@ def job_figures() -> list[Figure]:
         Figure("plain job", round(costs[0], 1), "us", told),
         Figure("code job, customer task", round(costs[1], 1), "us", told),
         Figure("code job, code task without its ledger", round(costs[2], 1), "us", told),
-        Figure("code job / plain job", round((costs[1] + costs[2]) / costs[0], 2), "ratio", told),
+        Figure("deciding a code job / a plain one", round((costs[1] + costs[2]) / costs[0], 2), "ratio", told),
     ]
 
 
-def measure(count: int = 200_000) -> list[Figure]:
+def measure(bootstrap: str, count: int = 200_000) -> list[Figure]:
     """Measure everything, one thing after the other."""
     with postgres() as server, fresh_database(server) as address:
         figures = asyncio.run(ledger_figures(address, count))
-    return figures + job_figures()
+        figures += deciding_figures()
+        figures += asyncio.run(job_figures(bootstrap, address, count // 2))
+    return figures
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--codes", type=int, default=200_000)
-    show(measure(parser.parse_args().codes))
+    given = parser.parse_args()
+    with kafka() as bootstrap:
+        show(measure(bootstrap, given.codes))
 
 
 if __name__ == "__main__":

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import asyncpg
 import pytest
 
 from streamproc.codes.books import Books, PoolBooks
+from streamproc.codes.keys import publication_key
 from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.codes.sql import migrations, query
 from streamproc.domain.codes import CodeForm
 from streamproc.errors import LedgerUnavailable
 from streamproc.local.postgres import LocalPostgres
+from tests.benchmarks.contention import rate_of_processes
 from tests.contract.test_ledger import codes, numbers, wanted
 from tests.support.databases import fetch
 from tests.support.workers import until
@@ -25,6 +27,18 @@ async def ledger(database: str) -> AsyncIterator[PostgresLedger]:
     real = PostgresLedger(database)
     yield real
     await real.close()
+
+
+@asynccontextmanager
+async def half_done(database: str, number: int) -> AsyncIterator[None]:
+    """Allocate for one request of the first pool, and commit after the block."""
+    key = publication_key(numbers(number)[0].id)
+    connection = await asyncpg.connect(database)
+    async with connection.transaction():
+        await connection.execute(query("allocating"))
+        await connection.fetch(query("take"), [1], [1], [0], [key], [key])
+        yield
+    await connection.close()
 
 
 def test_migrations_are_numbered_in_a_row_and_none_asks_for_what_comes_after_it() -> None:
@@ -101,26 +115,39 @@ async def test_two_who_ask_for_the_same_at_the_same_time_end_with_the_same(datab
     await asyncio.gather(*(one.close() for one in several))
 
 
+async def test_nobody_on_the_same_campaign_waits_for_an_allocation_that_is_not_done(
+    database: str, ledger: PostgresLedger
+) -> None:
+    await ledger.add("camp_1", ["a", "b", "c"])
+    async with half_done(database, 1):
+        assert codes(await ledger.allocate(numbers(2))) == ["b"]
+        assert codes(await ledger.allocate([wanted(3, made=CodeForm.of({}))])) == ["c"]
+    assert await ledger.pools() == [Pool("camp_1", free=0, given=3)]
+
+
+async def test_four_workers_on_one_campaign_are_all_served_and_none_stands_in_the_way_of_another(
+    database: str, ledger: PostgresLedger
+) -> None:
+    await ledger.add("camp_1", [str(number) for number in range(24_000)])
+    await asyncio.to_thread(rate_of_processes, database, "camp_1", 4, 4_000)
+    assert await ledger.pools() == [Pool("camp_1", free=8_000, given=16_000)]
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert await fetch(database, deadlocks) == [(0,)]
+
+
 async def test_what_is_given_up_waits_for_an_allocation_that_is_not_done_and_takes_its_code_back(
     database: str, ledger: PostgresLedger
 ) -> None:
     await ledger.add("camp_1", ["a", "b"])
-    stopped = await asyncpg.connect(database)
-    transaction = stopped.transaction()
-    await transaction.start()
-    await stopped.execute(query("allocating"))
-    key = UUID(numbers(1)[0].id.removeprefix("pub_"))
-    await stopped.fetch(query("take"), [1], [1], [0], [key], [key])
-    giving_up = asyncio.create_task(ledger.give_back({numbers(1)[0].id: 0}))
+    async with half_done(database, 1):
+        giving_up = asyncio.create_task(ledger.give_back({numbers(1)[0].id: 0}))
 
-    async def waits() -> bool:
-        return bool(await fetch(database, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        async def waits() -> bool:
+            return bool(await fetch(database, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
 
-    await until(waits, within=10, what="the wait for the one that is not done")
-    await transaction.commit()
+        await until(waits, within=10, what="the wait for the one that is not done")
     await giving_up
     assert await ledger.pools() == [Pool("camp_1", free=2, given=0)]
-    await stopped.close()
 
 
 async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(database: str, ledger: PostgresLedger) -> None:
