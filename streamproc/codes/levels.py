@@ -15,6 +15,8 @@ from streamproc.errors import LedgerUnavailable
 #: Up to where codes are counted: beyond it nobody has to hurry.
 PLENTY = 10_000
 _EVERY_SECONDS = 15.0
+# With nothing to count yet: campaigns are read after the start, and tasks change hands.
+_SOON_SECONDS = 1.0
 # A release waits no longer for a number that is only there to warn.
 _PATIENCE_SECONDS = 0.5
 
@@ -38,7 +40,7 @@ class LevelListener(Protocol):
 
 
 class LevelReader:
-    """Counts what is left of the campaigns in force while `is_my_turn` says so."""
+    """Counts what is left of the campaigns in force that make none themselves, while `is_my_turn` says so."""
 
     def __init__(
         self, ledger: Ledger, configuration: Configuration, is_my_turn: Callable[[], bool], listener: LevelListener
@@ -51,15 +53,18 @@ class LevelReader:
     async def run(self) -> None:
         """Count until cancelled."""
         while True:
-            await self.count()
-            await asyncio.sleep(_EVERY_SECONDS)
+            counted = await self.count()
+            await asyncio.sleep(_EVERY_SECONDS if counted else _SOON_SECONDS)
 
-    async def count(self) -> None:
-        """Count once; a database that does not answer is somebody else's to tell."""
+    async def count(self) -> int:
+        """Count once, and tell how many campaigns; a database that does not answer is somebody else's to tell."""
         free: Mapping[str, int] = {}
-        if self._is_my_turn() and (campaigns := list(self._configuration.objects("campaigns"))):
+        campaigns = self._configuration.objects("campaigns").items() if self._is_my_turn() else ()
+        counted = [campaign_id for campaign_id, campaign in campaigns if campaign.record["type"] == "static"]
+        if counted:
             try:
-                free = await self._ledger.free(campaigns, PLENTY)
+                free = await self._ledger.free(counted, PLENTY)
             except LedgerUnavailable:
-                return
+                return len(counted)
         self._listener.codes_free(free)
+        return len(counted)

@@ -72,6 +72,18 @@ async def test_a_later_schema_is_used_as_long_as_it_works_with_this_release(
     await restarted.close()
 
 
+async def test_a_schema_that_is_taken_away_is_an_error_that_says_so_and_back_in_place_nothing_is_lost(
+    database: str, ledger: PostgresLedger
+) -> None:
+    await ledger.add("camp_1", ["a", "b"])
+    first = await ledger.allocate(numbers(1))
+    await fetch(database, "ALTER SCHEMA streamproc RENAME TO taken_away")
+    with pytest.raises(LedgerUnavailable, match=r'relation "streamproc\.\w+" does not exist'):
+        await ledger.allocate(numbers(1, 2))
+    await fetch(database, "ALTER SCHEMA taken_away RENAME TO streamproc")
+    assert (await ledger.allocate(numbers(1, 2))).items() > first.items()
+
+
 @pytest.mark.parametrize("place", ["/none", "no_port"])
 async def test_a_database_that_is_not_there_is_unavailable(database: str, place: str) -> None:
     parts = urlsplit(database)

@@ -16,6 +16,7 @@ from streamproc.cli import main
 from streamproc.codes.audit import ADVICE, FindingKind
 from streamproc.codes.keys import publication_key
 from streamproc.codes.postgres import PostgresLedger
+from streamproc.codes.sql import migrations, query
 from streamproc.domain.configuration import InForce
 from streamproc.matching.definitions import Definitions
 from streamproc.operations.topic_admin import create_topics
@@ -244,6 +245,12 @@ def test_without_its_database_or_its_topics_it_says_so(kafka: str, topic_prefix:
     shop = Shop(Kafka(kafka, topic_prefix), database)
     missing = shop.audit("postgresql://postgres@127.0.0.1:1/none")
     assert (missing.exit_code, missing.stderr[:19]) == (2, "Error: PostgreSQL: ")
+    newer = len(migrations()) + 1
+    assert "no topic" in shop.audit().stderr  # but a schema by now
+    asyncio.run(fetch(database, query("note_migration"), newer, newer))
+    refused = shop.audit()
+    assert (refused.exit_code, "upgrade streamproc" in refused.stderr) == (2, True)
+    asyncio.run(fetch(database, "DELETE FROM streamproc.migrations WHERE number = $1", newer))
     without_topics = shop.audit()
     assert without_topics.exit_code == 2
     assert "make the topics with `streamproc topics create`" in without_topics.stderr

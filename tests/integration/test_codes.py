@@ -8,11 +8,13 @@ import pytest
 
 from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
+from streamproc.codes.sql import migrations, query
 from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic, deliveries
 from tests.support.codes import codes
 from tests.support.configuration import campaign, distribution
+from tests.support.databases import fetch
 from tests.support.proxy import Proxy
 from tests.support.streams import all_committed, read_json, send_json
 from tests.support.workers import WorkerProcess, Workers, until
@@ -114,6 +116,11 @@ async def test_a_code_is_taken_given_through_all_channels_and_published_and_what
             (Topic.DISTRIBUTIONS, codes(channels=both)),
             (Topic.DISTRIBUTIONS, distribution(id="news", name="News", trigger=PUBLISHED, channels=SMS)),
         )
+
+        async def shows_what_is_left() -> bool:
+            return await worker.metric("streamproc_codes_free", campaign="camp_1") == 3
+
+        await until(shows_what_is_left, within=IN_TIME, what="the metric of what is left")
         await pay(brokers, 1, 2)
         found = await until_given(brokers, 2)
         news = await until_news(brokers, 2)
@@ -188,7 +195,7 @@ async def test_without_its_database_only_codes_wait_and_they_go_on_by_themselves
         await workers.stop(worker)
 
 
-async def test_a_worker_that_knows_no_database_lets_codes_wait_for_one_that_does(
+async def test_a_worker_without_a_database_or_with_one_of_a_later_release_lets_codes_wait(
     brokers: Kafka, tmp_path: Path, database: str, ledger: PostgresLedger
 ) -> None:
     await ledger.add("camp_1", ["a"])
@@ -204,6 +211,12 @@ async def test_a_worker_that_knows_no_database_lets_codes_wait_for_one_that_does
         await until(says_so, within=IN_TIME, what="a word about it")
         assert "STREAMPROC_POSTGRES is not set" in worker.entries("codes_wait")[0]["reason"]
         await workers.stop(worker)
+        # The one that it comes to know has a schema that this release cannot work with, at first.
+        await fetch(database, query("note_migration"), len(migrations()) + 1, len(migrations()) + 1)
         worker = await workers.started(POSTGRES=database)
+        await until(says_so, within=IN_TIME, what="a word about that")
+        assert "upgrade streamproc" in worker.entries("codes_wait")[0]["reason"]
+        assert await worker.readiness() == (200, {})
+        await fetch(database, "DELETE FROM streamproc.migrations WHERE number = $1", len(migrations()) + 1)
         assert await until_given(brokers, 1) == {"evt_1": "a"}
         await workers.stop(worker)

@@ -96,13 +96,14 @@ async def test_without_a_ledger_one_waits_until_it_is_too_long() -> None:
 async def test_codes_left_are_told_of_the_campaigns_in_force_by_one_worker() -> None:
     heard, ledger, configuration = Heard(), MemoryLedger(), Configuration()
     put(configuration, "campaigns", campaign())
+    put(configuration, "campaigns", campaign(id="camp_made", name="Made", type="auto_update"))
     await ledger.add("camp_1", ["a", "b"])
     await ledger.add("camp_old", ["c"])
     mine = True
     reader = LevelReader(ledger, configuration, lambda: mine, heard)
-    await reader.count()
+    assert await reader.count() == 1
     mine = False
-    await reader.count()
+    assert await reader.count() == 0
     assert heard.free == [{"camp_1": 2}, {}]
     await LevelReader(NoLedger(), configuration, lambda: True, heard).count()
     assert len(heard.free) == 2

@@ -66,3 +66,12 @@ def test_every_metric_is_in_the_exposition_with_its_meaning() -> None:
     text = metrics.exposition().decode()
     for name in ("streamproc_events_total", "streamproc_lag_records", "streamproc_transaction_seconds"):
         assert f"# HELP {name}" in text
+
+
+def test_codes_left_are_shown_by_campaign_as_long_as_it_is_this_worker_s_turn() -> None:
+    watching, metrics, _ = watch()
+    watching.codes_free({"camp_1": 12, "camp_2": 0})
+    assert value(metrics, "streamproc_codes_free", campaign="camp_1") == 12
+    assert value(metrics, "streamproc_codes_free", campaign="camp_2") == 0
+    watching.codes_free({})
+    assert value(metrics, "streamproc_codes_free", campaign="camp_1") is None
