@@ -156,6 +156,9 @@ class Turmoil:
     async def stop_all(self) -> None:
         """Stop all of them cleanly."""
         await self.written()
+        for worker in list(self._running):
+            # One that has hardly begun would not know what the signal means.
+            await self._while_it_runs(worker, worker.is_ready)
         workers, self._running = self._running, []
         await asyncio.gather(*(self._workers.stop(worker) for worker in workers))
 
