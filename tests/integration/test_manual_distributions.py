@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
@@ -77,8 +78,8 @@ async def receipts(brokers: Kafka, identity: str = "distr_1") -> list[tuple[str,
     return [(one["receipt"], one["version"], one["emitted"]) for one in mine]
 
 
-async def jobs(brokers: Kafka, identity: str = "distr_1") -> list[dict[str, Any]]:
-    return [job for job in await read_json(brokers, deliveries("email")) if job["distribution"]["id"] == identity]
+async def jobs(brokers: Kafka, identity: str = "distr_1", channel: str = "email") -> list[dict[str, Any]]:
+    return [job for job in await read_json(brokers, deliveries(channel)) if job["distribution"]["id"] == identity]
 
 
 async def test_a_new_segment_is_synced_and_its_members_get_the_edited_version_once(
@@ -190,3 +191,36 @@ async def test_current_members_are_reached_once_by_a_distribution_that_includes_
     sent = await jobs(brokers)
     assert Counter(job["customer"]["id"] for job in sent) == Counter(expected)
     assert {orjson.dumps(job["cause"]) for job in sent} == {b'{"backfill":"distr_1"}'}
+
+
+async def test_each_member_gets_one_code_of_a_static_pool_the_same_through_all_channels(
+    brokers: Kafka, database: str, tmp_path: Path
+) -> None:
+    expected = await customers(brokers, 400)
+    pool = [f"CODE-{number:04}" for number in range(len(expected))]
+    ledger = PostgresLedger(database)
+    assert not await ledger.add("camp_1", pool)
+    channels = [{"type": "email"}, {"type": "webhook", "url": "https://hook.example", "event_name": "sale"}]
+    async with Workers(brokers, tmp_path, settings={"HOLD": 0, "POSTGRES": database}) as workers:
+        worker = await workers.started()
+        await push(brokers, "campaigns", campaign())
+        await push(brokers, "segments", GOLD)
+        await push(brokers, "distributions", TO_GOLD | {"action": CODES, "channels": channels})
+        done = await until_state(brokers, "done")
+
+        async def all_given() -> bool:
+            return len(await jobs(brokers)) >= len(expected)
+
+        await until(all_given, within=IN_TIME, what="the codes given")
+        await workers.stop(worker)
+    by_channel = [
+        [(job["customer"]["id"], job["action"]["voucher"]["code"]) for job in await jobs(brokers, channel=channel)]
+        for channel in ("email", "webhook")
+    ]
+    mail, hook = map(sorted, by_channel)
+    assert [customer for customer, _ in mail] == expected
+    assert done["progress"]["emitted"] == 2 * len(expected)
+    assert mail == hook
+    assert sorted(code for _, code in mail) == pool
+    assert await ledger.pools() == [Pool("camp_1", free=0, given=len(pool))]
+    await ledger.close()
