@@ -61,8 +61,12 @@ class WaitingSlices:
         self.records += len(records)
         self._changed.set()
 
+    def wake(self) -> None:
+        """Let who waits look for what else there may be to do."""
+        self._changed.set()
+
     async def wait(self, seconds: float | None = None) -> None:
-        """Return when something waits, when everything was dropped, or after so many seconds."""
+        """Return when something waits, when everything was dropped, when woken, or after so many seconds."""
         if self._changed.is_set():
             return  # a timeout costs more than everything else here
         with contextlib.suppress(TimeoutError):

@@ -22,6 +22,7 @@ from streamproc.runtime.producer import TaskProducer, as_fenced
 from streamproc.runtime.restore import read_to_end
 from streamproc.runtime.slices import FetchedSlice
 from streamproc.runtime.store import StateStore
+from streamproc.runtime.turns import Turn, Turns
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +100,7 @@ class Task:
         options: TaskOptions,
         group: GroupConsumer,
         listener: Listener,
+        turns: Turns,
     ) -> None:
         self.spec = spec
         self.partition = partition
@@ -108,6 +110,9 @@ class Task:
         self._options = options
         self._group = group
         self._listener = listener
+        self._turns = turns
+        #: Asked for while long work is due.
+        self._turn: Turn | None = None
         self._producer = TaskProducer(
             kafka,
             transactional_id=f"{options.group_id}.{spec.kind}.{partition}",
@@ -170,11 +175,13 @@ class Task:
         await self._fence_and_restore()
         while True:
             await self._open()
-            while self.state is TaskState.RUNNING:
-                await self._until_needed()
-                await self._next_chunk()
-                if self.state is TaskState.RUNNING and self._is_due():
-                    await self._take_in_hand(Chunk())
+            try:
+                while self.state is TaskState.RUNNING:
+                    await self._until_needed()
+                    await self._next_chunk()
+                    await self._next_step()
+            finally:
+                self._give_turn_back()
 
     async def suspend(self) -> None:
         """Finish the chunk in hand, drop what waits, and wait to be resumed or closed."""
@@ -256,17 +263,41 @@ class Task:
 
     def _is_due(self) -> bool:
         """Tell whether the processor wants a step of long work now."""
+        return self._until_due() == 0
+
+    def _until_due(self) -> float | None:
+        """Return after how many seconds to look whether a step is due, 0 when one is; None: not by the clock."""
         assert self._processor is not None
         wake_at = self._processor.wake_at
-        return wake_at is not None and wake_at <= now_milliseconds()
+        if wake_at is None:
+            return None
+        return min(max(wake_at - now_milliseconds(), 0) / 1000, CLOCK_SECONDS)
 
     async def _until_needed(self) -> None:
-        """Return when slices wait or were dropped, or when the processor's time has come."""
-        assert self._processor is not None
-        while not self._is_due() and not self._waiting.has_news:
-            wake_at = self._processor.wake_at
-            seconds = None if wake_at is None else min((wake_at - now_milliseconds()) / 1000, CLOCK_SECONDS)
-            await self._waiting.wait(seconds)
+        """Return when slices wait or were dropped, or when it is this task's turn for a step that is due."""
+        while True:
+            seconds = self._until_due()
+            if seconds == 0 and self._turn is None:
+                self._turn = self._turns.ask(self._waiting.wake)
+            if self._waiting.has_news or self._has_turn:
+                return
+            await self._waiting.wait(None if seconds == 0 else seconds)
+
+    @property
+    def _has_turn(self) -> bool:
+        return self._turn is not None and self._turn.is_granted
+
+    def _give_turn_back(self) -> None:
+        if self._turn is not None:
+            self._turns.give_back(self._turn)
+            self._turn = None
+
+    async def _next_step(self) -> None:
+        """Do a step of long work, if it is due and this task's turn."""
+        if self.state is TaskState.RUNNING and self._has_turn:
+            if self._is_due():
+                await self._take_in_hand(Chunk())
+            self._give_turn_back()
 
     async def _next_chunk(self) -> None:
         """Do what waits, if anything does."""

@@ -18,8 +18,13 @@ from streamproc.runtime.patience import patiently
 from streamproc.runtime.slices import FetchedSlice
 from streamproc.runtime.task import Task, TaskOptions, TaskSpec, TaskState
 from streamproc.runtime.transport import SeekableConsumer
+from streamproc.runtime.turns import Turns
 
 log = structlog.get_logger(__name__)
+
+# Of tasks of one kind. One decides while the other waits for the brokers; with more, live records wait longer for the
+# processor, and no more gets done.
+STEPS_AT_ONCE = 2
 
 TaskId = tuple[str, int]
 
@@ -42,6 +47,7 @@ class Tasks:
         #: Logical topics, grouped by the kind of task that reads or keeps them: each group is co-partitioned.
         self.topics_together = [(*spec.sources, *spec.stores) for spec in specs]
         self._spec_by_topic = {kafka.physical(topic): spec for spec in specs for topic in spec.sources}
+        self._turns = {spec.kind: Turns(STEPS_AT_ONCE) for spec in specs}
         self._tasks: dict[TaskId, Task] = {}
         self._runs: dict[TaskId, asyncio.Task[None]] = {}
         self._by_source: dict[TopicPartition, Task] = {}
@@ -149,7 +155,7 @@ class Tasks:
         return wanted
 
     def _begin(self, task_id: TaskId, spec: TaskSpec) -> None:
-        task = Task(spec, task_id[1], self._kafka, self._options, self, self._listener)
+        task = Task(spec, task_id[1], self._kafka, self._options, self, self._listener, self._turns[spec.kind])
         self._tasks[task_id] = task
         self._by_source.update(dict.fromkeys(task.sources, task))
         run = asyncio.create_task(task.run(), name=f"task {task.name}")

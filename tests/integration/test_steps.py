@@ -1,5 +1,6 @@
 """Steps of long work on a real broker: in time, in turns with the chunks of records, and each exactly once."""
 
+import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -9,7 +10,8 @@ from streamproc.clock import now_milliseconds
 from streamproc.processing.processor import Output, Slice
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.store import StateStore
-from streamproc.runtime.task import TaskSpec
+from streamproc.runtime.task import Stores, TaskSpec
+from streamproc.runtime.tasks import STEPS_AT_ONCE
 from tests.support.eventually import eventually
 from tests.support.runtime import (
     COPIES,
@@ -113,3 +115,30 @@ async def test_a_step_comes_when_its_time_has_come_and_the_processor_is_asked_an
         assert len(due) == len(taken) == 2
         assert all(0 <= at - wanted < 3000 for wanted, at in zip(due, taken, strict=True))
         assert now_milliseconds() >= due[-1]
+
+
+async def test_few_tasks_have_a_step_in_hand_at_once_and_the_others_take_records_meanwhile(
+    kafka: str, topic_prefix: str
+) -> None:
+    partitions = 4
+    cluster = Kafka(kafka, topic_prefix)
+    await make_topics(cluster, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), partitions))
+    go_on = asyncio.Event()
+    begun: list[Walking] = []
+
+    async def prepare(processor: Walking, slices: Sequence[Slice]) -> None:
+        if not slices:
+            begun.append(processor)
+            await go_on.wait()
+
+    def build(_: int, stores: Stores) -> Walking:
+        return Walking(stores[COUNTS], 1)
+
+    spec = TaskSpec("copy", (SOURCE, SECOND_SOURCE), (COUNTS,), build, prepare=prepare)
+    async with copy_worker(cluster, spec=spec) as worker:
+        await eventually(lambda: len(begun) == STEPS_AT_ONCE)
+        await produce(cluster, SOURCE, [(partition, b"record", b"1") for partition in range(partitions)])
+        await eventually(lambda: worker.heard.records == partitions - STEPS_AT_ONCE)
+        assert (len(begun), worker.heard.steps) == (STEPS_AT_ONCE, 0)
+        go_on.set()
+        await eventually(lambda: (worker.heard.records, worker.heard.steps) == (partitions, partitions))
