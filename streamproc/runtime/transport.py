@@ -8,6 +8,8 @@ Faust keeps group membership, assignment and life cycle. What changes, and why:
 * `perform_seek`, which Faust awaits after each rebalance, tells the `Flow` what is assigned; the tasks seek themselves.
 * Nothing is committed and no acknowledged offsets are collected: offsets live in the tasks' transactions.
 * Fetches are `read_committed` and wait 100 ms at most on the broker instead of 1.5 s.
+* Topics that the brokers did not tell of are asked for at once: a broker that has just started may know none yet, and
+  an assignment that was made then, of nothing to anybody, would stay for five minutes, until the client asks again.
 
 Everything that leans on the inside of faust-streaming 0.15.3 is in this file.
 """
@@ -21,6 +23,7 @@ from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
+from mode import Service
 from mode.utils.futures import notify
 
 from streamproc.runtime.slices import fetch_slices
@@ -30,6 +33,7 @@ FETCH_MAX_WAIT_MILLISECONDS = 100
 WAIT_SECONDS_WHILE_SOME_ARE_HELD_BACK = 0.01
 # Upper bound of what a rebalance waits for the fetch in hand.
 WAIT_SECONDS = 0.25
+MISSING_TOPICS_SECONDS = 0.25
 
 
 class SeekableConsumer(Protocol):
@@ -69,6 +73,18 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         """Start the consumer, and have it return slices."""
         await super().on_start()
         fetch_slices(self._ensure_consumer())
+
+    @Service.task
+    async def _ask_for_missing_topics(self) -> None:
+        """Ask the brokers while they have not told of all topics; with the answer, the leader assigns anew."""
+        while not self.should_stop:
+            await self.sleep(MISSING_TOPICS_SECONDS)
+            consumer = self._consumer
+            if consumer is None:
+                continue
+            client = consumer._client  # noqa: SLF001  (there is no public way)
+            if not all(client.cluster.partitions_for_topic(topic) for topic in consumer.subscription()):
+                await client.force_metadata_update()
 
     async def _fetch_records(self, *given: Any, **options: Any) -> Any:
         # Slices are whole batches; what a fetch may bring is bounded in bytes.

@@ -17,6 +17,7 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.slices import FetchedSlice
 from streamproc.runtime.store import StateStore
 from streamproc.runtime.task import TaskSpec
+from streamproc.runtime.transport import ChunkConsumer
 from tests.support.eventually import eventually
 from tests.support.runtime import (
     COPIES,
@@ -132,6 +133,33 @@ async def eventually_copied(kafka: Kafka, count: int, worker: Worker) -> None:
     while len(await copied(kafka)) < count:
         assert not worker.running.done(), "the worker ended"
         await asyncio.sleep(0.1)
+
+
+async def test_an_assignment_made_while_the_brokers_told_of_no_topics_is_made_again_at_once(
+    topics: Kafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with copy_worker(topics) as worker:
+        await produce(topics, SOURCE, numbered(0, 100))
+        await done(worker, records=100)
+        consumer = worker.tasks._consumer
+        assert isinstance(consumer, ChunkConsumer)
+        thread = consumer._thread
+
+        client = thread._ensure_consumer()
+        cluster = client._client.cluster
+        told = cluster.update_metadata
+
+        async def begin_anew_knowing_nothing() -> None:
+            cluster._partitions = {}
+            cluster.update_metadata = lambda _: None
+            client._coordinator.request_rejoin()
+
+        await thread.call_thread(begin_anew_knowing_nothing)
+        await eventually(lambda: "Ignoring missing topic" in caplog.text and not client.assignment())
+        cluster.update_metadata = told
+        await produce(topics, SOURCE, numbered(100, 100))
+        await done(worker, records=200)
+    assert sorted(await copied(topics)) == list(range(200))
 
 
 async def test_a_task_that_another_owner_has_fenced_ends_the_worker_and_writes_nothing(topics: Kafka) -> None:
