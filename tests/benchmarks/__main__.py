@@ -1,4 +1,4 @@
-"""`make bench`: throughput against a plain loop, latency, and codes, on local servers. Writes build/bench.json."""
+"""`make bench`: throughput against a plain loop, latency, releases, and codes, locally. Writes build/bench.json."""
 
 import argparse
 import asyncio
@@ -11,9 +11,9 @@ from pathlib import Path
 import uvloop
 
 from streamproc.local.kafka import kafka
-from tests.benchmarks import codes
+from tests.benchmarks import codes, releases
 from tests.benchmarks.bench_worker import apply_definitions, environment, make_topics, rate_of, running_worker
-from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.figures import Figure, quantile, show
 from tests.benchmarks.latency import measure_latency
 from tests.benchmarks.load import fill, shop_events
 
@@ -52,11 +52,6 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
     ]
 
 
-def quantile(values: list[float], share: float) -> float:
-    """Return the value below which that share of the sorted values lies."""
-    return values[min(int(share * len(values)), len(values) - 1)]
-
-
 async def plain_rate(bootstrap: str, source: str, target: str, count: int) -> float:
     """Time the yardstick in a process of its own."""
     arguments = [bootstrap, source, target, str(PARTITIONS), str(count)]
@@ -70,9 +65,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=600_000, help="events of the throughput run")
     parser.add_argument("--seconds", type=float, default=20, help="seconds of the latency run")
+    parser.add_argument("--customers", type=int, default=200_000, help="customers of the release")
     given = parser.parse_args()
     with kafka() as bootstrap:
         figures = uvloop.run(run(bootstrap, given.events, given.seconds))
+        figures += uvloop.run(releases.measure(bootstrap, given.customers, RATE, given.seconds))
         figures += codes.measure(bootstrap)
     show(figures)
     RESULT.parent.mkdir(exist_ok=True)

@@ -18,6 +18,11 @@ class Figure:
     conditions: str
 
 
+def quantile(values: list[float], share: float) -> float:
+    """Return the value below which that share of the sorted values lies."""
+    return values[min(int(share * len(values)), len(values) - 1)]
+
+
 def show(figures: Iterable[Figure]) -> None:
     """Print a table."""
     title = f"{platform.machine()}, Python {platform.python_version()}"

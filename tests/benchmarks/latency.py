@@ -10,6 +10,7 @@ from time import perf_counter
 import orjson
 from aiokafka import AIOKafkaConsumer
 
+from streamproc.clock import now_milliseconds
 from tests.benchmarks.load import trickle
 
 WARM_UP_SECONDS = 3.0
@@ -43,6 +44,26 @@ async def measure_latency(
     warm_up: float = WARM_UP_SECONDS,
 ) -> list[float]:
     """Return the latency in milliseconds of each job of a channel, sorted, without those of the warm-up."""
+    found = await latencies_of(bootstrap, prefix, partitions, events, rate, seconds, channel=channel, warm_up=warm_up)
+    return sorted(milliseconds for _, milliseconds in found)
+
+
+async def latencies_of(
+    bootstrap: str,
+    prefix: str,
+    partitions: int,
+    events: Iterator[tuple[bytes, bytes]],
+    rate: int,
+    seconds: float,
+    *,
+    channel: str = "email",
+    warm_up: float = WARM_UP_SECONDS,
+    over: asyncio.Event | None = None,
+) -> list[tuple[float, float]]:
+    """Return when each event went out, and the latency of its job in milliseconds; without those of the warm-up.
+
+    It ends after so many seconds, or before, once `over` is set.
+    """
     stamped = Stamped(events)
     reader = AIOKafkaConsumer(
         f"{prefix}deliveries.{channel}", bootstrap_servers=bootstrap, isolation_level="read_committed",
@@ -50,24 +71,25 @@ async def measure_latency(
     )  # fmt: skip
     await reader.start()
     await reader.seek_to_end()
-    latencies: list[float] = []
+    latencies: list[tuple[float, float]] = []
     began = perf_counter()
+    clock_began = now_milliseconds() / 1000 - began
 
     async def read() -> None:
         while True:
             for records in (await reader.getmany(timeout_ms=200)).values():
                 now = perf_counter()
                 for record in records:
-                    sent_at = stamped.sent_at.get(orjson.loads(record.value)["cause"]["event_id"])
+                    sent_at = stamped.sent_at.get(orjson.loads(record.value)["cause"].get("event_id"))
                     if sent_at is not None and sent_at - began > warm_up:
-                        latencies.append(1000 * (now - sent_at))
+                        latencies.append((clock_began + sent_at, 1000 * (now - sent_at)))
 
     reading = asyncio.create_task(read())
     try:
-        await trickle(bootstrap, f"{prefix}customer-events", partitions, stamped, rate, seconds)
+        await trickle(bootstrap, f"{prefix}customer-events", partitions, stamped, rate, seconds, over)
         await asyncio.sleep(1)
     finally:
         reading.cancel()
         await asyncio.wait([reading])
         await reader.stop()
-    return sorted(latencies)
+    return latencies

@@ -57,15 +57,24 @@ async def fill(bootstrap: str, topic: str, partitions: int, events: Iterator[tup
 
 
 async def trickle(
-    bootstrap: str, topic: str, partitions: int, events: Iterator[tuple[bytes, bytes]], rate: int, seconds: float
+    bootstrap: str,
+    topic: str,
+    partitions: int,
+    events: Iterator[tuple[bytes, bytes]],
+    rate: int,
+    seconds: float,
+    over: asyncio.Event | None = None,
 ) -> int:
-    """Append events evenly at `rate` a second; a record's timestamp is the moment it was handed to the client."""
+    """Append events evenly at `rate` a second; a record's timestamp is the moment it was handed to the client.
+
+    It ends after so many seconds, or before, once `over` is set.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=0)
     await producer.start()
     count = 0
     try:
         began = perf_counter()
-        while (elapsed := perf_counter() - began) < seconds:
+        while (elapsed := perf_counter() - began) < seconds and not (over is not None and over.is_set()):
             for key, value in islice(events, max(int(elapsed * rate) - count, 0)):
                 await producer.send(
                     topic, key=key, value=value, partition=partition_of(key, partitions),
