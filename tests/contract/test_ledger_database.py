@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from streamproc.codes.books import Books, PoolBooks
+from streamproc.codes.database import Database
 from streamproc.codes.keys import publication_key
 from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
@@ -160,6 +161,26 @@ async def test_what_is_given_up_waits_for_an_allocation_that_is_not_done_and_tak
         await until(waits, within=10, what="the wait for the one that is not done")
     await giving_up
     assert await ledger.pools() == [Pool("camp_1", free=2, given=0)]
+
+
+async def test_who_stands_still_in_the_middle_of_an_allocation_is_put_out_by_the_database(
+    database: str, ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ledger.add("camp_1", ["a", "b"])
+    monkeypatch.setattr("streamproc.codes.database._ANSWER_SECONDS", 1)
+    stopped, key = Database(database, connections=1), publication_key(numbers(1)[0].id)
+
+    async def stand_still() -> None:
+        async with stopped.transaction() as connection:
+            await connection.execute(query("allocating"))
+            await connection.fetch(query("take"), [1], [1], [0], [key], [key])
+            await ledger.give_back({numbers(1)[0].id: 0})
+            await connection.fetch(query("count"))
+
+    with pytest.raises(LedgerUnavailable, match=r"IdleInTransaction|connection"):
+        await stand_still()
+    assert await ledger.pools() == [Pool("camp_1", free=2, given=0)]
+    await stopped.close()
 
 
 async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(database: str, ledger: PostgresLedger) -> None:
