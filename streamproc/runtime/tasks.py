@@ -22,8 +22,8 @@ from streamproc.runtime.turns import Turns
 
 log = structlog.get_logger(__name__)
 
-# Of tasks of one kind. One decides while the other waits for the brokers; with more, live records wait longer for the
-# processor, and no more gets done.
+# Of tasks of one kind: one decides while the other waits for the brokers. With more, live records wait longer for the
+# processor and little more gets done; with one, the processor waits as well.
 STEPS_AT_ONCE = 2
 
 TaskId = tuple[str, int]
