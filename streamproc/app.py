@@ -34,7 +34,7 @@ from streamproc.runtime.gate import Gate
 from streamproc.runtime.host import Host, build_faust_app
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.lag import LagMonitor
-from streamproc.runtime.preflight import require_topics, wait_for_brokers
+from streamproc.runtime.preflight import require_topics, require_transactions, wait_for_brokers
 from streamproc.runtime.security import client_security
 from streamproc.runtime.table import TableReader
 from streamproc.runtime.task import Stores, TaskOptions, TaskSpec
@@ -65,8 +65,9 @@ class Application:
     partitions: dict[str, int]
 
     async def preflight(self) -> None:
-        """Wait for the brokers; raise `SettingsError` when the topics do not fit."""
+        """Wait for the brokers; raise `SettingsError` when they or their topics do not fit."""
         await wait_for_brokers(self.kafka, self.watch)
+        await require_transactions(self.kafka)
         self.partitions.update(await require_topics(self.kafka, self.tasks.topics_together))
 
     async def run(self, stop: asyncio.Event) -> bool:

@@ -6,8 +6,8 @@ The protocol, in the order in which it happens, and why each step is there:
     partition p of every topic with the same number of partitions on the same worker: a task needs all of its sources.
 2.  Each task that is new here (`tasks`, `task`) starts its own transactional producer (`producer`), whose
     `transactional_id` is made of application, kind and partition. That comes *first*: it ends whatever the former
-    owner had open and fences it for ever. aiokafka sends offsets without the group's generation, so the id per task is
-    what keeps a worker that lost a partition without knowing it from committing.
+    owner had open and fences it for ever. Offsets are sent without the group's generation, so the id per task is what
+    keeps a worker that lost a partition without knowing it from committing.
 3.  Only then the committed offsets are read: before the fence, the former owner could still have moved them.
 4.  The stores are restored from their changelogs (`restore`), `read_committed`, until the *position* reaches the end.
     "Last record seen" would wait for ever: transaction markers and compacted records leave offsets without records.
@@ -16,10 +16,10 @@ The protocol, in the order in which it happens, and why each step is there:
 6.  Records arrive as slices: all that one fetch brought for one partition (`transport`). Faust's machinery costs 75 us
     a message; paid once a slice it does not count.
 7.  A task takes what waits for it as one chunk, lets its processor decide, and writes everything that follows, the
-    changelog records of its stores *and the source offsets* in one transaction. Readers with `read_committed` see all
-    of a chunk or nothing of it. Long work is a row of chunks without records: the processor names the time of the next
-    one, and its cursor is in a store. The two kinds take turns while both have something to do, and of all tasks
-    only a few have a step in hand at once (`turns`).
+    changelog records of its stores *and the source offsets* in one transaction (`transaction`, `wire`). Readers with
+    `read_committed` see all of a chunk or nothing of it. Long work is a row of chunks without records: the processor
+    names the time of the next one, and its cursor is in a store. The two kinds take turns while both have something to
+    do, and of all tasks only a few have a step in hand at once (`turns`).
 8.  What the chunk changed in memory was staged; it is merged when the transaction has committed. An abortable error:
     abort, throw away what was staged and the processor with it, wait a little, do the chunk again.
 9.  Anything else (fenced, unknown) ends the process at once, without a commit. A restart does steps 1 to 5. There is no

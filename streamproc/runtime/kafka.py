@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,7 @@ class Kafka:
     def admin(self) -> AIOKafkaAdminClient:
         """Make an admin client; the caller starts and closes it."""
         return AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, **self.security)
+
+    def client(self, client_id: str) -> AIOKafkaClient:
+        """Make a client that sends single requests; the caller bootstraps and closes it."""
+        return AIOKafkaClient(bootstrap_servers=self.bootstrap, client_id=client_id, **self.security)

@@ -1,20 +1,25 @@
-"""What must hold before a worker joins the group: the brokers answer, the topics exist, partition counts agree."""
+"""What must hold before a worker joins the group.
+
+The brokers answer, they take part in transactions as `runtime.wire` needs it, the topics exist, partition counts agree.
+"""
 
 import asyncio
 from collections.abc import Sequence
 
 import structlog
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, UnknownTopicOrPartitionError, for_code
 
 from streamproc.errors import SettingsError
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
 from streamproc.runtime.patience import patiently
+from streamproc.runtime.wire import FinalizedFeatures
 
 log = structlog.get_logger(__name__)
 
 ASK_AGAIN_SECONDS = 1.0
 EXISTS, MISSING = 0, UnknownTopicOrPartitionError.errno
+TRANSACTIONS, TRANSACTIONS_LEVEL = "transaction.version", 2
 
 
 async def wait_for_brokers(kafka: Kafka, listener: Listener) -> None:
@@ -32,6 +37,28 @@ async def wait_for_brokers(kafka: Kafka, listener: Listener) -> None:
             return
         finally:
             await admin.close()
+
+
+async def require_transactions(kafka: Kafka) -> None:
+    """Raise `SettingsError` unless the cluster has switched on the transactions that workers use."""
+    level = (await patiently("asking for the brokers' features", lambda: _features(kafka))).get(TRANSACTIONS, 0)
+    if level < TRANSACTIONS_LEVEL:
+        raised = f"kafka-features.sh upgrade --feature {TRANSACTIONS}={TRANSACTIONS_LEVEL}"
+        problem = f"the brokers have {TRANSACTIONS} {level}, and a worker needs {TRANSACTIONS_LEVEL}"
+        raise SettingsError([f"{problem}: with Kafka 4.0 or newer on all of them, {raised}"])
+
+
+async def _features(kafka: Kafka) -> dict[str, int]:
+    """Return the features that are switched on, and their levels."""
+    client = kafka.client("streamproc-preflight")
+    try:
+        await client.bootstrap()
+        levels: dict[str, int] = await client.send(client.get_random_node(), FinalizedFeatures())
+    except IncompatibleBrokerVersion:
+        return {}
+    finally:
+        await client.close()
+    return levels
 
 
 async def require_topics(kafka: Kafka, together: Sequence[Sequence[str]]) -> dict[str, int]:

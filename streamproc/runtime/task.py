@@ -370,14 +370,10 @@ class Task:
             preparing.cancel()
 
     async def _commit(self, output: Output, chunk: Chunk, now: int) -> None:
-        await self._producer.begin()
-        for (topic, partition), records in output.records.items():
-            await self._producer.write(topic, partition, records, now)
+        lanes = [(topic, partition, records) for (topic, partition), records in output.records.items()]
         for name, store in self._stores.items():
-            changelog = [(key, value, NO_HEADERS) for key, value in store.staged.items()]
-            await self._producer.write(name, self.partition, changelog, now)
-        await self._producer.send_offsets(chunk.ends)
-        await self._producer.commit()
+            lanes.append((name, self.partition, [(key, value, NO_HEADERS) for key, value in store.staged.items()]))
+        await self._producer.commit(lanes, chunk.ends, now)
 
     async def _roll_back(self, error: KafkaError) -> None:
         fenced = as_fenced(error)
@@ -387,8 +383,7 @@ class Task:
         self._listener.transaction_aborted(self.spec.kind, self.partition, error)
         try:
             await self._producer.abort()
-        except Exception as second:
-            # Also an AssertionError: so the client says that its producer is beyond an abort.
+        except KafkaError as second:
             told = f"task {self.name} could not abort after {error!r}: {second!r}"
             raise as_fenced(second) or FatalError(told) from second
         for store in self._stores.values():
