@@ -1,13 +1,17 @@
-"""What the sample configuration promises, written down by hand: per distribution its condition and its channels.
+"""What the sample configuration promises, written down by hand.
+
+Per distribution its condition and its channels, per computed segment whom it consists of.
 
 Deliberately not read from the configuration and not evaluated by the package's own rules: this is the other side
 of the demo's comparison. Times are UTC. Change it together with `streamproc.local.sample`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from streamproc.local.naive_customers import NaiveCustomer
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,18 @@ class Situation:
     data: dict[str, Any]
     customer: dict[str, Any]
     segments: frozenset[str]
+    tiers: frozenset[str]
     now: datetime
+
+
+@dataclass(slots=True)
+class Known:
+    """What the records so far have told of one customer."""
+
+    identity: str
+    profile: dict[str, Any] = field(default_factory=dict)
+    segments: set[str] = field(default_factory=set)
+    counted: NaiveCustomer = field(default_factory=NaiveCustomer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,30 @@ def full_cart(situation: Situation) -> bool:
     return cart is not None and cart["value"] > 3000 and bool({"coffee", "tea"} & set(cart["tags"]))
 
 
+def tasting(situation: Situation) -> bool:
+    """Coffee and tea alone, nothing dear; and two or more of the cheapest, or a tier of the bean club."""
+    lines = situation.data["order"]["items"]
+    plain = all((_is_of(line, "pc_coffee") or _is_of(line, "pc_tea")) and line["price"] < 2500 for line in lines)
+    lowest = min((line["price"] for line in lines), default=0)
+    several = any(line["price"] == lowest and line["quantity"] >= 2 for line in lines)
+    return bool(lines) and plain and (several or bool(situation.tiers & {"tier_silver", "tier_gold"}))
+
+
+def equipment(situation: Situation) -> bool:
+    """Equipment is the dearest; and a grinder or kettle of over 50.00, or over 150.00 of equipment together."""
+    lines = situation.data["order"]["items"]
+    highest = max((line["price"] for line in lines), default=0)
+    dearest = any(line["price"] == highest and _is_of(line, "pc_equipment") for line in lines)
+    dear = any(line["product_id"] in {"prod_7", "prod_8"} and line["price"] > 5000 for line in lines)
+    together = sum(line["price"] * line["quantity"] for line in lines if _is_of(line, "pc_equipment"))
+    return dearest and (dear or together > 15_000)
+
+
+def in_panel(situation: Situation) -> bool:
+    """Belongs to those who said that they would answer questions."""
+    return "seg_panel" in situation.segments
+
+
 def of_segment(segment: str) -> Callable[[Situation], bool]:
     """Hold for the events of one segment."""
     return lambda situation: situation.data["segment"]["id"] == segment
@@ -109,24 +148,88 @@ def of_campaign(campaign: str) -> Callable[[Situation], bool]:
     return lambda situation: situation.data["campaign"]["id"] == campaign
 
 
+def of_tier(campaign: str, tier: str, named: str = "loyalty_tier") -> Callable[[Situation], bool]:
+    """Hold for the events of one campaign that are about one of its tiers."""
+    return lambda situation: of_campaign(campaign)(situation) and situation.data[named]["id"] == tier
+
+
 # The paused one, the draft and the blocked one promise nothing.
 PROMISES = (
     Promise("distr_abandoned_cart", "customer.custom_event", full_cart, ("batch", "email")),
     Promise("distr_basket_reward", "customer.order.created", big_basket, ("email", "sms")),
+    Promise("distr_big_spender", "customer.segment.entered", of_segment("seg_big_spenders"), ("email", "webhook")),
+    Promise("distr_big_spender_lost", "customer.segment.left", of_segment("seg_big_spenders"), ("batch",)),
+    Promise("distr_equipment_care", "customer.order.paid", equipment, ("email", "intercom")),
+    Promise("distr_friend_came", "customer.referred", of_campaign("camp_friends"), ("sms", "activecampaign")),
+    Promise("distr_gift_topped_up", "customer.voucher.gift.balance_added", of_campaign("camp_gifts"), ("email",)),
     Promise("distr_gold_thanks", "customer.order.paid", gold, ("braze", "batch")),
+    Promise("distr_golden_farewell", "customer.segment.left", of_segment("seg_golden"), ("email",)),
+    Promise("distr_golden_hello", "customer.segment.entered", of_segment("seg_golden"), ("braze", "intercom")),
     Promise("distr_order_changed", "customer.order.updated", online, ("webhook", "sms")),
     Promise("distr_order_confirmation", "customer.order.created", always, ("email",)),
+    Promise("distr_panel_question", "customer.order.created", in_panel, ("email",)),
     Promise("distr_pickup_reminder", "customer.order.paid", pickup_soon, ("intercom", "sms")),
     Promise(
         "distr_points_news", "customer.voucher.loyalty_card.points_added", of_campaign("camp_points"), ("klaviyo",)
     ),
     Promise("distr_receipt", "customer.order.paid", always, ("email", "webhook", "webhook")),
+    Promise("distr_redeemed", "customer.redemption.succeeded", of_campaign("camp_spring"), ("webhook",)),
     Promise("distr_review_rescue", "customer.custom_event", unhappy_review, ("webhook",)),
     Promise("distr_review_thanks", "customer.custom_event", happy_review, ("email",)),
+    Promise("distr_reviewer", "customer.segment.entered", of_segment("seg_reviewers"), ("sms",)),
+    Promise("distr_reward_arrived", "customer.reward_redemptions.completed", of_campaign("camp_points"), ("braze",)),
+    Promise("distr_tasting", "customer.order.paid", tasting, ("email", "batch")),
+    Promise(
+        "distr_tier_gold",
+        "customer.loyalty.tier.upgraded",
+        of_tier("camp_points", "tier_gold", "loyalty_tier_to"),
+        ("email", "webhook"),
+    ),
+    Promise(
+        "distr_tier_points", "customer.rewarded.loyalty_points", of_tier("camp_points", "tier_silver"), ("intercom",)
+    ),
     Promise("distr_vip_goodbye", "customer.segment.left", of_segment("seg_vip"), ("activecampaign", "intercom")),
     Promise("distr_vip_welcome", "customer.segment.entered", of_segment("seg_vip"), ("email", "braze")),
     Promise("distr_winback", "customer.order.canceled", winback, ("activecampaign", "email")),
 )
+
+
+def big_spender(known: Known) -> bool:
+    """600.00 and more, in three orders or more."""
+    summary = known.counted.summary()
+    return bool(summary["total_amount"] >= 60_000 and summary["total_count"] > 2)
+
+
+def golden(known: Known) -> bool:
+    """In the gold club, or of the gold tier, or with over 590 points of the bean club."""
+    tier, _ = known.counted.tiers.get("camp_points", (None, None))
+    points, _ = known.counted.points.get("camp_points", (0, None))
+    return _club(known.profile) in {"gold", "platinum"} or tier == "tier_gold" or points > 590
+
+
+def reviewer(known: Known) -> bool:
+    """Two reviews or more, by a member of some club, or by somebody of whose club nothing is known."""
+    return len(known.counted.custom_events.get("review_left", ())) > 1 and _club(known.profile) != "none"
+
+
+def panel(known: Known) -> bool:
+    """Customers whose number ends with 00."""
+    return known.identity.endswith("00")
+
+
+# Members are found here; who belongs to another segment is what upstream says.
+COMPUTED_SEGMENTS = {
+    "seg_big_spenders": big_spender,
+    "seg_golden": golden,
+    "seg_panel": panel,
+    "seg_reviewers": reviewer,
+}
+STATIC_SEGMENTS = frozenset({"seg_panel"})
+EXTERNAL_SEGMENTS = frozenset({"seg_vip", "seg_readers", "seg_leaving"})
+
+
+def _club(profile: dict[str, Any]) -> object:
+    return (profile.get("metadata") or {}).get("club")
 
 
 def _delivery(situation: Situation) -> object:

@@ -7,22 +7,34 @@ its own state, its own ids. When both agree over many events, an error would hav
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from streamproc.local.expectations import PROMISES, Situation, instant
+from aiokafka.partitioner import DefaultPartitioner
+
+from streamproc.local.expectations import (
+    COMPUTED_SEGMENTS,
+    EXTERNAL_SEGMENTS,
+    PROMISES,
+    STATIC_SEGMENTS,
+    Known,
+    Situation,
+    instant,
+)
+from streamproc.local.naive_customers import take
 
 MAX_BYTES = 1_048_576
 KNOWN_TYPES = frozenset(
     {promise.event for promise in PROMISES}
     | {"customer.created", "customer.updated", "customer.deleted", "customer.order.fulfilled"}
 )
-SEGMENTS = frozenset({"seg_vip", "seg_readers", "seg_leaving"})
 CONTACTS = {
     "email": "email", "mailchimp": "email", "activecampaign": "email", "sms": "phone",
     "braze": "source_id", "klaviyo": "source_id", "batch": "source_id", "intercom": "source_id",
 }  # fmt: skip
+# No condition on what follows from a profile asks for the time.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOT_PROFILE = frozenset({"summary", "loyalty", "referrals"})
 
 
@@ -34,14 +46,6 @@ class ExpectedJob:
     distribution: str
     channel: str
     place: int
-
-
-@dataclass(slots=True)
-class KnownCustomer:
-    """What the records so far have told of one customer."""
-
-    profile: dict[str, Any] = field(default_factory=dict)
-    segments: set[str] = field(default_factory=set)
 
 
 class BadRecordError(Exception):
@@ -57,27 +61,39 @@ def job_id(cause: str, customer: str, distribution: str, channel: str, index: in
 class Recount:
     """Counts record by record, in the order of the topics: all profiles first, then the events.
 
-    `jobs` by id; `decisions` by customer, distribution, channel, index, reason and cause; `dead_letters` by
-    reason, key and SHA-256 of the value.
+    `jobs` by id; `decisions` by customer, distribution, channel, index, reason and cause; `changes` of membership by
+    customer, segment, entered or left, and cause; `dead_letters` by reason, key and SHA-256 of the value. With
+    `partitions`, profiles stand in a topic of so many, written to from its beginning by Kafka's own partitioner, and
+    the segments that somebody enters by one are told; without, they are not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int | None = None) -> None:
         self.jobs: dict[str, ExpectedJob] = {}
         self.decisions: Counter[tuple[str, str, str, int, str, str]] = Counter()
+        self.changes: Counter[tuple[str, str, str, str]] = Counter()
         self.dead_letters: Counter[tuple[str, bytes | None, str]] = Counter()
         self.processed = 0
         self.ignored = 0
         self.duplicates = 0
+        self.known: dict[str, Known] = {}
         self._place = 0
         self._seen: set[str] = set()
-        self._customers: dict[str, KnownCustomer] = {}
+        self._partitions = list(range(partitions or 0))
+        self._profiles = [0 for _ in self._partitions]
 
     def profile(self, key: bytes, value: bytes | None) -> None:
         """Take a record of the topic `customers`."""
+        cause = self._profile_cause(key)
+        identity = key.decode()
         if value is None:
-            self._customers.pop(key.decode(), None)
-        else:
-            self._customer(key.decode()).profile = json.loads(value)
+            self.known.pop(identity, None)
+            return
+        is_new = identity not in self.known
+        customer = self.known.setdefault(identity, Known(identity))
+        customer.profile = json.loads(value)
+        moves = _moves(customer, is_new=is_new)
+        if cause is not None:
+            self._tell(customer, moves, cause, EPOCH)
 
     def event(self, key: bytes | None, value: bytes) -> None:
         """Take a record of the topic `customer-events`."""
@@ -97,23 +113,37 @@ class Recount:
             self._process(event)
 
     def _process(self, event: dict[str, Any]) -> None:
-        identity = event["data"]["customer"]["id"]
+        identity, data = event["data"]["customer"]["id"], event["data"]
         if event["type"] == "customer.deleted":
-            self._customers.pop(identity, None)
+            self.known.pop(identity, None)
             return
-        customer = self._customer(identity)
-        _merge(customer.profile, event["data"]["customer"])
+        is_new = identity not in self.known
+        customer = self.known.setdefault(identity, Known(identity))
+        _merge(customer.profile, data["customer"])
+        take(customer.counted, event)
         _move(customer.segments, event)
-        situation = Situation(
-            event["data"], customer.profile, frozenset(customer.segments), instant(event["created_at"])
-        )
-        for promise in PROMISES:
-            if promise.event == event["type"] and promise.holds(situation):
-                for index, channel in enumerate(promise.channels):
-                    self._send(event["id"], identity, promise.distribution, channel, index)
+        moves = _moves(customer, is_new=is_new)
+        now = instant(event["created_at"])
+        self._meet(customer, event["type"], data, event["id"], now)
+        self._tell(customer, moves, event["id"], now)
 
-    def _send(self, cause: str, identity: str, distribution: str, channel: str, index: int) -> None:
-        profile = self._customers[identity].profile
+    def _tell(self, customer: Known, moves: list[tuple[str, str]], cause: str, now: datetime) -> None:
+        """Let the distributions hear who has entered and left."""
+        for segment, change in moves:
+            self.changes[customer.identity, segment, change, cause] += 1
+            told = {"customer": customer.profile, "segment": {"id": segment}}
+            self._meet(customer, f"customer.segment.{change}", told, f"{cause}#{change}:{segment}", now)
+
+    def _meet(self, customer: Known, kind: str, data: dict[str, Any], cause: str, now: datetime) -> None:
+        tiers = frozenset(tier for tier, _ in customer.counted.tiers.values())
+        situation = Situation(data, customer.profile, frozenset(customer.segments), tiers, now)
+        for promise in PROMISES:
+            if promise.event == kind and promise.holds(situation):
+                for index, channel in enumerate(promise.channels):
+                    self._send(cause, customer, promise.distribution, channel, index)
+
+    def _send(self, cause: str, customer: Known, distribution: str, channel: str, index: int) -> None:
+        identity, profile = customer.identity, customer.profile
         silenced = profile.get("unsubscribed", [])
         if silenced is True or (silenced and channel in silenced):
             self.decisions[identity, distribution, channel, index, "unsubscribed", cause] += 1
@@ -123,8 +153,13 @@ class Recount:
             job = ExpectedJob(identity, distribution, channel, self._place)
             self.jobs[job_id(cause, identity, distribution, channel, index)] = job
 
-    def _customer(self, identity: str) -> KnownCustomer:
-        return self._customers.setdefault(identity, KnownCustomer())
+    def _profile_cause(self, key: bytes) -> str | None:
+        """Return where the next record of this key stands in the topic `customers`."""
+        if not self._partitions:
+            return None
+        partition = DefaultPartitioner()(key, self._partitions, self._partitions)
+        offset, self._profiles[partition] = self._profiles[partition], self._profiles[partition] + 1
+        return f"customers:{partition}:{offset}"
 
 
 def _read(key: bytes | None, value: bytes) -> dict[str, Any] | None:
@@ -171,7 +206,21 @@ def _merge(profile: dict[str, Any], told: dict[str, Any]) -> None:
 
 
 def _move(segments: set[str], event: dict[str, Any]) -> None:
-    if event["type"] == "customer.segment.entered" and event["data"]["segment"]["id"] in SEGMENTS:
+    """Believe upstream about the segments that it keeps."""
+    if event["type"] == "customer.segment.entered" and event["data"]["segment"]["id"] in EXTERNAL_SEGMENTS:
         segments.add(event["data"]["segment"]["id"])
     elif event["type"] == "customer.segment.left":
         segments.discard(event["data"]["segment"]["id"])
+
+
+def _moves(customer: Known, *, is_new: bool) -> list[tuple[str, str]]:
+    """Set the other memberships; return what was entered and left, as far as anybody hears of it."""
+    moves = []
+    for segment, belongs in sorted(COMPUTED_SEGMENTS.items()):
+        if belongs(customer) == (segment in customer.segments):
+            continue
+        customer.segments ^= {segment}
+        # Whom a static segment lists has always been in it.
+        if not (is_new and segment in STATIC_SEGMENTS):
+            moves.append((segment, "entered" if segment in customer.segments else "left"))
+    return moves

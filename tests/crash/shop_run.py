@@ -10,7 +10,9 @@ from typing import Self
 from streamproc.cli.configuration_files import read_configuration
 from streamproc.cli.demo.comparison import Check, compare
 from streamproc.cli.demo.outcome import Outcome, read_outcome
+from streamproc.cli.demo.waiting import segments_synced
 from streamproc.cli.pushing import push
+from streamproc.local.expectations import COMPUTED_SEGMENTS
 from streamproc.local.playing import Player
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION
@@ -56,6 +58,7 @@ class ShopRun:
             assert judged.accepted, judged
             if judged.record.kind == Topic.DISTRIBUTIONS:
                 self._versions[judged.verdict["id"]] = judged.verdict["version"]
+        await segments_synced(self.kafka, COMPUTED_SEGMENTS)
 
     async def introduce(self, app_id: str) -> None:
         """Write the profiles, and wait until they are known: they and the events have no common order."""
@@ -70,7 +73,7 @@ class ShopRun:
 
     def recount(self) -> FullRecount:
         """Count naively what has to come of everything written."""
-        recount = FullRecount()
+        recount = FullRecount(PARTITIONS)
         for _, key, value in self._shop.profiles():
             assert key is not None
             recount.profile(key, value)

@@ -18,8 +18,8 @@ from streamproc.domain.customers import (
 )
 from streamproc.domain.events import CUSTOMER_DELETED, Event, read_event
 from streamproc.domain.loyalty import loyalty_tier
+from streamproc.local.naive_customers import recount
 from tests.support.customer_strategies import customer_events, histories
-from tests.support.naive_customers import recount
 
 Json = dict[str, Any]
 

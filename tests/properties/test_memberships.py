@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.domain.configuration import InForce
+from streamproc.local.naive_customers import NaiveCustomer, merged, take
 from streamproc.matching.definitions import Definitions
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import OutputRecord, Record, Slice
 from streamproc.runtime.store import StateStore
 from tests.support.configuration import computed_segments, distribution, dynamic_segment, segment
 from tests.support.customer_strategies import NOON, PROFILES, histories
-from tests.support.naive_customers import NaiveCustomer, merged, take
 from tests.support.naive_filters import Known, Order, filter_holds
 
 Json = dict[str, Any]

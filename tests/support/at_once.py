@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.naive_customers import merged
+from streamproc.local.naive_customers import merged
 from tests.support.naive_filters import Known, filter_holds
 
 Json = dict[str, Any]

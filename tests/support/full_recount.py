@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
+from streamproc.local.naive_customers import NaiveCustomer
 from streamproc.local.recount import NOT_PROFILE, Recount
-from tests.support.naive_customers import NaiveCustomer, take
 
 Json = dict[str, Any]
 
@@ -28,16 +28,7 @@ class Customer:
 
 
 class FullRecount(Recount):
-    """A recount that also follows what counts here; `customers` tells it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._counted: dict[str, NaiveCustomer] = {}
-
-    def profile(self, key: bytes, value: bytes | None) -> None:
-        super().profile(key, value)
-        if value is None:
-            self._counted.pop(key.decode(), None)
+    """A recount that also tells what is known of each customer."""
 
     def customers(self) -> dict[str, Customer]:
         """Return what is known of each customer; a null in a profile says nothing."""
@@ -45,15 +36,10 @@ class FullRecount(Recount):
             identity: _counted(
                 {name: value for name, value in known.profile.items() if value is not None and name not in NOT_PROFILE},
                 sorted(known.segments),
-                self._counted.get(identity, NaiveCustomer()),
+                known.counted,
             )
-            for identity, known in self._customers.items()
+            for identity, known in self.known.items()
         }
-
-    def _process(self, event: Json) -> None:
-        super()._process(event)
-        identity = event["data"]["customer"]["id"]
-        self._counted[identity] = take(self._counted.get(identity, NaiveCustomer()), event)
 
 
 def written_customer(value: bytes) -> Customer:

@@ -55,7 +55,7 @@ class Arrivals:
                     headers = {name: text or b"" for name, text in record.headers}
                     self.by_channel[channels[record.topic]] += 1
                     self.by_distribution[headers["distribution-id"].decode()] += 1
-                    sent_at = self._sent_at.get(headers["cause-id"])
+                    sent_at = self._sent_at.get(headers["cause-id"].partition(b"#")[0])
                     if sent_at is not None:
                         self.latencies.append(now - sent_at)
 

@@ -38,6 +38,7 @@ def compare(expected: Recount, outcome: Outcome, versions: Mapping[str, int]) ->
         _check("jobs of another version", len(found), _other_versions(outcome.jobs, versions)),
         _check("jobs that contradict themselves", len(found), outcome.malformed),
         *_same("decisions", expected.decisions, outcome.decisions),
+        *_same("changes of membership", expected.changes, outcome.changes),
         *_same("dead letters", expected.dead_letters, outcome.dead_letters),
     ]
 

@@ -34,6 +34,7 @@ class Outcome:
 
     jobs: list[FoundJob] = field(default_factory=list)
     decisions: Counter[tuple[str, str, str, int, str, str]] = field(default_factory=Counter)
+    changes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     dead_letters: Counter[tuple[str, bytes | None, str]] = field(default_factory=Counter)
     malformed: list[str] = field(default_factory=list)
 
@@ -51,11 +52,14 @@ class Outcome:
             self.dead_letters[told["reason"], key, hashlib.sha256(value or b"").hexdigest()] += 1
         elif topic == Topic.DECISIONS:
             self._take_decision(key, orjson.loads(value or b"{}"))
+        elif topic == Topic.SEGMENT_CHANGES:
+            body = orjson.loads(value or b"{}")
+            self.changes[body["customer_id"], body["segment_id"], body["change"], cause_id(body["cause"])] += 1
         else:
             self._take_job(topic, partition, key, orjson.loads(value or b"{}"), told)
 
     def _take_decision(self, key: bytes | None, body: dict[str, Any]) -> None:
-        customer, distribution, cause = (key or b"").decode(), body["distribution_id"], body["cause"]["event_id"]
+        customer, distribution, cause = (key or b"").decode(), body["distribution_id"], cause_id(body["cause"])
         self.decisions[customer, distribution, body["channel"], body["channel_index"], body["reason"], cause] += 1
 
     def _take_job(
@@ -74,16 +78,23 @@ class Outcome:
             "job-id": job.identity,
             "distribution-id": job.distribution,
             "distribution-version": str(job.version),
-            "cause-id": body["cause"]["event_id"],
+            "cause-id": cause_id(body["cause"]),
         }
         if headers != due or key != job.customer.encode() or topic != deliveries(job.channel):
             self.malformed.append(f"{job.identity} in {topic}/{partition}: topic, headers, key and body differ")
 
 
+def cause_id(cause: dict[str, Any]) -> str:
+    """Return the id of a cause: of the event or record that set it off, and the change that this led to."""
+    first = str(cause.get("event_id") or cause["record"])
+    return f"{first}#{cause['via']}" if "via" in cause else first
+
+
 async def read_outcome(kafka: Kafka) -> Outcome:
-    """Read all jobs, decisions and dead letters."""
+    """Read all jobs, decisions, changes of membership and dead letters."""
     outcome = Outcome()
-    topics = [*(deliveries(channel) for channel in CHANNELS), Topic.DECISIONS, Topic.DEAD_LETTERS]
+    rest = (Topic.DECISIONS, Topic.SEGMENT_CHANGES, Topic.DEAD_LETTERS)
+    topics = [*(deliveries(channel) for channel in CHANNELS), *rest]
     async for record in read_to_end(kafka, topics):
         outcome.take(kafka.logical(record.topic), record.partition, record.key, record.value, record.headers)
     return outcome

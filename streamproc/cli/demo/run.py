@@ -14,9 +14,10 @@ from streamproc.cli.demo.arrivals import Arrivals
 from streamproc.cli.demo.comparison import Check, compare, compare_counts
 from streamproc.cli.demo.display import Display
 from streamproc.cli.demo.outcome import read_outcome
-from streamproc.cli.demo.waiting import all_committed, definitions_read, events_counted
+from streamproc.cli.demo.waiting import all_committed, definitions_read, events_counted, segments_synced
 from streamproc.cli.demo.worker import Worker
 from streamproc.cli.pushing import push
+from streamproc.local.expectations import COMPUTED_SEGMENTS
 from streamproc.local.playing import Player
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION, REJECTED
@@ -85,6 +86,7 @@ async def run_demo(kafka: Kafka, app_id: str, options: DemoOptions, display: Dis
     shop = Shop(ShopOptions(seed=options.seed, oversized=True))
     async with Worker.started(kafka, app_id, log) as worker, Player.opened(kafka, PARTITIONS) as player:
         versions, config_checks = await worker.while_running(_configure(kafka, display))
+        await worker.while_running(segments_synced(kafka, COMPUTED_SEGMENTS))
         await worker.while_running(_play_profiles(kafka, app_id, shop, player, display))
         await worker.while_running(definitions_read(kafka, worker))
         figures = await worker.while_running(_play_events(kafka, app_id, shop, player, options, display))
@@ -188,7 +190,7 @@ async def _watched(kafka: Kafka, arrivals: Arrivals) -> AsyncIterator[None]:
 
 
 def _recount(shop: Shop, events: int) -> Recount:
-    recount = Recount()
+    recount = Recount(PARTITIONS)
     for _, key, value in shop.profiles():
         recount.profile(key or b"", value)
     for _, key, value in islice(shop.events(), events):

@@ -1,12 +1,13 @@
 """Waiting for the demo's worker: until it has read, committed and counted what it was given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streamproc.cli.demo.worker import Worker
+from streamproc.cli.in_force import read_in_force
 from streamproc.cli.reading import opened
 from streamproc.errors import StreamprocError
 from streamproc.runtime.kafka import Kafka
@@ -44,6 +45,15 @@ async def definitions_read(kafka: Kafka, worker: Worker) -> None:
         return bool(position >= end)
 
     await _until(done, "the worker has not read the definitions")
+
+
+async def segments_synced(kafka: Kafka, segments: Collection[str]) -> None:
+    """Return when these segments are in force: with profiles that come earlier, who enters would depend on the time."""
+
+    async def done() -> bool:
+        return set(segments) <= set((await read_in_force(kafka, Topic.SEGMENTS)).ids())
+
+    await _until(done, "not all segments have been synced")
 
 
 async def events_counted(worker: Worker, events: int) -> dict[str, int]:

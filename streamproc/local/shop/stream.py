@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from random import Random
 
+from streamproc.local.shop import club
 from streamproc.local.shop.faults import FAULTS, oversized
 from streamproc.local.shop.goods import make_baskets, make_details
 from streamproc.local.shop.orders import Orders
@@ -21,10 +22,11 @@ ShopRecord = tuple[str, bytes | None, bytes | None]
 
 # Of 10,000 records. Faults and repeats are left out of a flawless stream.
 MIX = {
-    "order": 7000,
+    "order": 6800,
     "custom_event": 1560,
     "segment": 600,
     "points": 200,
+    "club": 200,
     "customer": 390,
     "unknown": 80,
     "repeated": 100,
@@ -113,6 +115,7 @@ class _Stream:
             "custom_event": self._custom_event,
             "segment": self._segment,
             "points": self._points,
+            "club": self._club,
             "customer": self._customer,
             "unknown": self._unknown,
         }
@@ -183,6 +186,10 @@ class _Stream:
             % (campaign, rank, points, points * 3, self._number)
         )
         return self._event(rank, b"customer.voucher.loyalty_card.points_added", self._now(), data)
+
+    def _club(self, rank: int) -> tuple[bytes, bytes]:
+        kind, data = club.happen(rank, self._number, self._rng)
+        return self._event(rank, kind, self._now(), data)
 
     def _customer(self, rank: int) -> tuple[bytes, bytes]:
         """A change of the customer: they only feed the state, and later events depend on it."""

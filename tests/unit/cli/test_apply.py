@@ -52,7 +52,7 @@ def test_an_expected_version_is_for_one_record_alone() -> None:
     result = CliRunner().invoke(apply, [str(CONFIGURATION), "--if-version", "3", *NOWHERE])
     assert (result.exit_code, result.output) == (
         2,
-        f"Error: --if-version is for one record, and {CONFIGURATION} holds 29\n",
+        f"Error: --if-version is for one record, and {CONFIGURATION} holds 52\n",
     )
 
 

@@ -16,6 +16,7 @@ def make_recount() -> Recount:
     recount = Recount()
     recount.jobs = {f"job_{place}": ExpectedJob("ann", "distr_receipt", "email", place) for place in (1, 2, 3)}
     recount.decisions["ann", "distr_receipt", "email", 0, "unsubscribed", "evt_4"] = 1
+    recount.changes["ann", "seg_golden", "entered", "evt_5"] = 1
     recount.dead_letters["wrong_key", b"bob", "digest"] = 2
     recount.processed, recount.ignored, recount.duplicates = 4, 1, 2
     return recount
@@ -24,7 +25,7 @@ def make_recount() -> Recount:
 def make_outcome() -> Outcome:
     recount = make_recount()
     jobs = [FoundJob(identity, "ann", "distr_receipt", 7, "email", LANE) for identity in recount.jobs]
-    return Outcome(jobs, recount.decisions.copy(), recount.dead_letters.copy())
+    return Outcome(jobs, recount.decisions.copy(), recount.changes.copy(), recount.dead_letters.copy())
 
 
 def wrong(checks: list[Check]) -> dict[str, int]:
@@ -55,6 +56,10 @@ def change_a_decision(outcome: Outcome) -> None:
     outcome.decisions = Counter({("ann", "distr_receipt", "email", 0, "missing_contact", "evt_4"): 1})
 
 
+def change_a_change(outcome: Outcome) -> None:
+    outcome.changes = Counter({("ann", "seg_golden", "left", "evt_5"): 1})
+
+
 def lose_a_dead_letter(outcome: Outcome) -> None:
     outcome.dead_letters["wrong_key", b"bob", "digest"] -= 1
 
@@ -72,6 +77,7 @@ def test_an_outcome_that_is_as_expected_passes_every_check() -> None:
         (swap_two_jobs, {"jobs out of order for their customer": 1}),
         (take_another_version, {"jobs of another version": 1}),
         (change_a_decision, {"decisions missing": 1, "decisions that should not be": 1}),
+        (change_a_change, {"changes of membership missing": 1, "changes of membership that should not be": 1}),
         (lose_a_dead_letter, {"dead letters missing": 1}),
         (lambda outcome: outcome.malformed.append("odd"), {"jobs that contradict themselves": 1}),
     ],

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli import main
+from streamproc.cli.demo.outcome import cause_id
 from streamproc.domain.jobs import job_id, publication_id
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION
@@ -334,7 +335,7 @@ def test_on_the_sample_shop_it_agrees_with_the_separate_count(tmp_path: Path) ->
             decision["channel"],
             decision["channel_index"],
             decision["reason"],
-            decision["cause"]["event_id"],
+            cause_id(decision["cause"]),
         )
         for place, one in enumerate(outcomes)
         for decision in one["decisions"]

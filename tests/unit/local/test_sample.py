@@ -47,13 +47,13 @@ def test_the_sample_shows_every_channel_that_goes_without_codes() -> None:
 
 
 def test_the_recount_and_the_processor_agree_on_everything() -> None:
-    definitions, versions = sample_definitions()
+    definitions, segments, versions = sample_in_force()
     state, task_state = StateStore(), StateStore()
-    processor = CustomerProcessor(0, state, task_state, definitions, ComputedSegments(ZoneInfo("UTC")))
+    processor = CustomerProcessor(0, state, task_state, definitions, segments)
     shop = Shop(ShopOptions(oversized=True))
     profiles = list(shop.profiles())
     events = list(islice(shop.events(), EVENTS))
-    outcome, counted, recount = Outcome(), dict[str, int](), FullRecount()
+    outcome, counted, recount = Outcome(), dict[str, int](), FullRecount(1)
     for topic, records in (("customers", profiles), ("customer-events", events)):
         for start in range(0, len(records), CHUNK):
             block = [
@@ -84,13 +84,16 @@ def jobs_asked(checks: list[Check]) -> int:
     return next(check.asked for check in checks if check.name == "jobs missing")
 
 
-def sample_definitions() -> tuple[Definitions, dict[str, int]]:
-    definitions = Definitions(ZoneInfo("UTC"))
+def sample_in_force() -> tuple[Definitions, ComputedSegments, dict[str, int]]:
+    definitions, segments = Definitions(ZoneInfo("UTC")), ComputedSegments(ZoneInfo("UTC"))
     versions = {}
     for _, verdict in judge_configuration(CONFIGURATION, Configuration()):
         assert verdict.id is not None
         assert verdict.record is not None
-        definitions.put(verdict.kind, verdict.id, InForce(verdict.kind, verdict.id, verdict.version, verdict.record))
+        in_force = InForce(verdict.kind, verdict.id, verdict.version, verdict.record)
+        definitions.put(verdict.kind, verdict.id, in_force)
+        if verdict.kind == "segments":
+            segments.put(verdict.id, in_force)
         if verdict.kind == "distributions":
             versions[verdict.id] = verdict.version
-    return definitions, versions
+    return definitions, segments, versions

@@ -1,6 +1,7 @@
-"""The oracle of what is known of a customer: what its events come to, one after the other.
+"""What the events of a customer come to, one after the other: orders, custom events, points and tiers.
 
-Slow and obvious on purpose; nothing of the package is used.
+Slow and obvious on purpose, and nothing that decides in the worker is used: the demo's separate count stands on this,
+and so do tests of customer state.
 """
 
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class NaiveCustomer:
     tiers: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
     def summary(self) -> Json:
+        """Return what filters know as `summary.orders`."""
         amounts = [order.amount for order in self.orders] + self.forgotten
         last = self.orders[-1] if self.orders else None
         return {
