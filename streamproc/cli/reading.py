@@ -4,7 +4,7 @@ The end is told by position: a transaction's marker takes an offset too, so the 
 before the end.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -82,12 +82,22 @@ async def read_to_end(kafka: Kafka, topics: Sequence[str], group_id: str | None 
         if group_id is not None:
             await _seek_to_committed(kafka, reader, group_id)
         ends = await reader.end_offsets(list(reader.assignment()))
-        while waiting := [tp for tp, end in ends.items() if await reader.position(tp) < end]:
-            fetched = await reader.getmany(*waiting, timeout_ms=_POLL_MILLISECONDS)
-            for partition, records in fetched.items():
-                for record in records:
-                    if record.offset < ends[partition]:
-                        yield record
+        async for records in _up_to(reader, ends):
+            for record in records:
+                if record.offset < ends[TopicPartition(record.topic, record.partition)]:
+                    yield record
+
+
+async def catch_up(reader: AIOKafkaConsumer) -> AsyncIterator[list[Consumed]]:
+    """Yield what stands in the reader's partitions now, and maybe some of what has come since; `follow` goes on."""
+    async for records in _up_to(reader, await reader.end_offsets(list(reader.assignment()))):
+        yield records
+
+
+async def _up_to(reader: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[Consumed]]:
+    while waiting := [tp for tp, end in ends.items() if await reader.position(tp) < end]:
+        fetched = await reader.getmany(*waiting, timeout_ms=_POLL_MILLISECONDS)
+        yield [record for records in fetched.values() for record in records]
 
 
 async def _seek_to_committed(kafka: Kafka, reader: AIOKafkaConsumer, group_id: str) -> None:

@@ -13,6 +13,7 @@ from streamproc.domain.form import Id, Text
 from streamproc.domain.outcomes import DeadLetterReason
 from streamproc.domain.problems import RefusalCode
 from streamproc.domain.receipts import ReceiptKind
+from streamproc.processing.statuses import State
 
 Channel = Literal[
     "email", "sms", "webhook", "braze", "klaviyo", "mailchimp", "activecampaign", "batch", "intercom", "shopify"
@@ -263,9 +264,6 @@ class Progress(Open):
     undeliverable: Count
     partitions_done: Count
     partitions: Count
-
-
-State = Literal["draft", "blocked", "live", "paused", "syncing", "held", "sending", "done", "canceled", "rejected"]
 
 
 class DistributionStatus(Open):

@@ -5,7 +5,7 @@ receipt. A manual distribution whose release is over keeps its status for ever: 
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -23,6 +23,7 @@ from streamproc.processing.manual import ManualDistributions, over_version
 from streamproc.processing.segment_syncs import SegmentSyncs
 from streamproc.topics import Topic
 
+State = Literal["draft", "blocked", "live", "paused", "syncing", "held", "sending", "done", "canceled", "rejected"]
 Status = dict[str, Any]
 
 _STATUS = Topic.DISTRIBUTION_STATUS
