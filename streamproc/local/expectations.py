@@ -36,6 +36,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class ManualPromise:
+    """What one manual distribution does: to whom its jobs go and where, and what its log tells of it."""
+
+    distribution: str
+    segment: str
+    channels: tuple[str, ...]
+    receipts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
     """What one distribution does: which events concern it, and where its jobs go."""
 
@@ -194,6 +204,14 @@ PROMISES = (
 )
 
 
+# Edited before it went out: the SMS came with the edit.
+TEA_SALE = ManualPromise(
+    "distr_tea_sale", "seg_tea_buyers", ("email", "sms", "webhook"), ("held", "replaced", "released", "done")
+)
+# Called off before it went out.
+MUG_SALE = ManualPromise("distr_mug_sale", "seg_tea_buyers", (), ("held", "canceled"))
+
+
 def big_spender(known: Known) -> bool:
     """600.00 and more, in three orders or more."""
     summary = known.counted.summary()
@@ -217,6 +235,12 @@ def panel(known: Known) -> bool:
     return known.identity.endswith("00")
 
 
+def tea_buyer(known: Known) -> bool:
+    """Tea is a favourite, and something has been bought."""
+    favourites = (known.profile.get("metadata") or {}).get("favourites") or []
+    return "tea" in favourites and known.counted.summary()["total_count"] > 0
+
+
 # Members are found here; who belongs to another segment is what upstream says.
 COMPUTED_SEGMENTS = {
     "seg_big_spenders": big_spender,
@@ -224,6 +248,8 @@ COMPUTED_SEGMENTS = {
     "seg_panel": panel,
     "seg_reviewers": reviewer,
 }
+# As above, but written while events flow.
+LATER_SEGMENTS = {"seg_tea_buyers": tea_buyer}
 STATIC_SEGMENTS = frozenset({"seg_panel"})
 EXTERNAL_SEGMENTS = frozenset({"seg_vip", "seg_readers", "seg_leaving"})
 

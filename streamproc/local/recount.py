@@ -7,6 +7,7 @@ its own state, its own ids. When both agree over many events, an error would hav
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +17,18 @@ from aiokafka.partitioner import DefaultPartitioner
 from streamproc.local.expectations import (
     COMPUTED_SEGMENTS,
     EXTERNAL_SEGMENTS,
+    LATER_SEGMENTS,
     PROMISES,
     STATIC_SEGMENTS,
     Known,
+    ManualPromise,
     Situation,
     instant,
 )
 from streamproc.local.naive_customers import take
+
+Segments = Mapping[str, Callable[[Known], bool]]
+"""By id, whom each computed segment consists of."""
 
 MAX_BYTES = 1_048_576
 KNOWN_TYPES = frozenset(
@@ -62,7 +68,8 @@ class Recount:
     """Counts record by record, in the order of the topics: all profiles first, then the events.
 
     `jobs` by id; `decisions` by customer, distribution, channel, index, reason and cause; `changes` of membership by
-    customer, segment, entered or left, and cause; `dead_letters` by reason, key and SHA-256 of the value. With
+    customer, segment, entered or left, and cause; `dead_letters` by reason, key and SHA-256 of the value; `receipts`
+    by distribution, place in its log, kind, and how many jobs went out and could not. With
     `partitions`, profiles stand in a topic of so many, written to from its beginning by Kafka's own partitioner, and
     the segments that somebody enters by one are told; without, they are not.
     """
@@ -72,12 +79,14 @@ class Recount:
         self.decisions: Counter[tuple[str, str, str, int, str, str]] = Counter()
         self.changes: Counter[tuple[str, str, str, str]] = Counter()
         self.dead_letters: Counter[tuple[str, bytes | None, str]] = Counter()
+        self.receipts: Counter[tuple[str, int, str, int, int]] = Counter()
         self.processed = 0
         self.ignored = 0
         self.duplicates = 0
         self.known: dict[str, Known] = {}
         self._place = 0
         self._seen: set[str] = set()
+        self._segments = dict(COMPUTED_SEGMENTS)
         self._partitions = list(range(partitions or 0))
         self._profiles = [0 for _ in self._partitions]
 
@@ -91,7 +100,7 @@ class Recount:
         is_new = identity not in self.known
         customer = self.known.setdefault(identity, Known(identity))
         customer.profile = json.loads(value)
-        moves = _moves(customer, is_new=is_new)
+        moves = _moves(customer, self._segments, is_new=is_new)
         if cause is not None:
             self._tell(customer, moves, cause, EPOCH)
 
@@ -112,6 +121,25 @@ class Recount:
             self.processed += 1
             self._process(event)
 
+    def sync(self, segment: str) -> None:
+        """Find the members of a segment that is new; nobody is told of them, only of those who come and go later."""
+        belongs = self._segments[segment] = LATER_SEGMENTS[segment]
+        for customer in self.known.values():
+            if belongs(customer):
+                customer.segments.add(segment)
+
+    def end(self, manual: ManualPromise) -> None:
+        """Let a manual distribution come to its end: what goes out goes to those who are members now."""
+        jobs, decisions = len(self.jobs), self.decisions.total()
+        for customer in self.known.values():
+            if manual.segment in customer.segments:
+                for index, channel in enumerate(manual.channels):
+                    self._send(f"release:{manual.distribution}", customer, manual.distribution, channel, index)
+        sent, lost = len(self.jobs) - jobs, self.decisions.total() - decisions
+        for place, kind in enumerate(manual.receipts):
+            sums = (sent, lost) if kind == "done" else (0, 0)
+            self.receipts[manual.distribution, place, kind, *sums] += 1
+
     def _process(self, event: dict[str, Any]) -> None:
         identity, data = event["data"]["customer"]["id"], event["data"]
         if event["type"] == "customer.deleted":
@@ -122,7 +150,7 @@ class Recount:
         _merge(customer.profile, data["customer"])
         take(customer.counted, event)
         _move(customer.segments, event)
-        moves = _moves(customer, is_new=is_new)
+        moves = _moves(customer, self._segments, is_new=is_new)
         now = instant(event["created_at"])
         self._meet(customer, event["type"], data, event["id"], now)
         self._tell(customer, moves, event["id"], now)
@@ -213,10 +241,10 @@ def _move(segments: set[str], event: dict[str, Any]) -> None:
         segments.discard(event["data"]["segment"]["id"])
 
 
-def _moves(customer: Known, *, is_new: bool) -> list[tuple[str, str]]:
+def _moves(customer: Known, segments: Segments, *, is_new: bool) -> list[tuple[str, str]]:
     """Set the other memberships; return what was entered and left, as far as anybody hears of it."""
     moves = []
-    for segment, belongs in sorted(COMPUTED_SEGMENTS.items()):
+    for segment, belongs in sorted(segments.items()):
         if belongs(customer) == (segment in customer.segments):
             continue
         customer.segments ^= {segment}

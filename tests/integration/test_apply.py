@@ -39,7 +39,7 @@ def brokers(kafka: str, topic_prefix: str) -> Kafka:
 def served(brokers: Kafka, tmp_path: Path) -> Iterator[Kafka]:
     """Topics and a worker."""
     with asyncio.Runner() as runner:
-        started = Worker.started(brokers, brokers.prefix.strip("."), tmp_path / "worker.log")
+        started = Worker.started(brokers, brokers.prefix.strip("."), tmp_path / "worker.log", hold_seconds=0)
         runner.run(started.__aenter__())
         yield brokers
         runner.run(started.__aexit__(None, None, None))

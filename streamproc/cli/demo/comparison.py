@@ -40,6 +40,7 @@ def compare(expected: Recount, outcome: Outcome, versions: Mapping[str, int]) ->
         *_same("decisions", expected.decisions, outcome.decisions),
         *_same("changes of membership", expected.changes, outcome.changes),
         *_same("dead letters", expected.dead_letters, outcome.dead_letters),
+        *_same("receipts", expected.receipts, outcome.receipts),
     ]
 
 

@@ -36,6 +36,7 @@ class Outcome:
     decisions: Counter[tuple[str, str, str, int, str, str]] = field(default_factory=Counter)
     changes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     dead_letters: Counter[tuple[str, bytes | None, str]] = field(default_factory=Counter)
+    receipts: Counter[tuple[str, int, str, int, int]] = field(default_factory=Counter)
     malformed: list[str] = field(default_factory=list)
 
     def take(
@@ -52,6 +53,8 @@ class Outcome:
             self.dead_letters[told["reason"], key, hashlib.sha256(value or b"").hexdigest()] += 1
         elif topic == Topic.DECISIONS:
             self._take_decision(key, orjson.loads(value or b"{}"))
+        elif topic == Topic.DISTRIBUTION_LOG:
+            self._take_log(orjson.loads(value or b"{}"))
         elif topic == Topic.SEGMENT_CHANGES:
             body = orjson.loads(value or b"{}")
             self.changes[body["customer_id"], body["segment_id"], body["change"], cause_id(body["cause"])] += 1
@@ -61,6 +64,12 @@ class Outcome:
     def _take_decision(self, key: bytes | None, body: dict[str, Any]) -> None:
         customer, distribution, cause = (key or b"").decode(), body["distribution_id"], cause_id(body["cause"])
         self.decisions[customer, distribution, body["channel"], body["channel_index"], body["reason"], cause] += 1
+
+    def _take_log(self, body: dict[str, Any]) -> None:
+        if "receipt" in body:
+            distribution = body["distribution_id"]
+            place = sum(count for receipt, count in self.receipts.items() if receipt[0] == distribution)
+            self.receipts[distribution, place, body["receipt"], body["emitted"], body["undeliverable"]] += 1
 
     def _take_job(
         self, topic: str, partition: int, key: bytes | None, body: dict[str, Any], headers: dict[str, str]
@@ -85,15 +94,17 @@ class Outcome:
 
 
 def cause_id(cause: dict[str, Any]) -> str:
-    """Return the id of a cause: of the event or record that set it off, and the change that this led to."""
+    """Return the id of a cause: of the release, event or record that set it off, and the change that this led to."""
+    if "release" in cause:
+        return f"release:{cause['release']}"
     first = str(cause.get("event_id") or cause["record"])
     return f"{first}#{cause['via']}" if "via" in cause else first
 
 
 async def read_outcome(kafka: Kafka) -> Outcome:
-    """Read all jobs, decisions, changes of membership and dead letters."""
+    """Read all jobs, decisions, changes of membership, dead letters and receipts."""
     outcome = Outcome()
-    rest = (Topic.DECISIONS, Topic.SEGMENT_CHANGES, Topic.DEAD_LETTERS)
+    rest = (Topic.DECISIONS, Topic.SEGMENT_CHANGES, Topic.DEAD_LETTERS, Topic.DISTRIBUTION_LOG)
     topics = [*(deliveries(channel) for channel in CHANNELS), *rest]
     async for record in read_to_end(kafka, topics):
         outcome.take(kafka.logical(record.topic), record.partition, record.key, record.value, record.headers)

@@ -1,4 +1,4 @@
-"""The demo from topics to verdict: configuration, profiles, a steady stream, a burst, and the comparison."""
+"""The demo from topics to verdict: configuration, profiles, steady events, a release, a burst, the comparison."""
 
 import asyncio
 from collections import Counter
@@ -13,11 +13,12 @@ from streamproc.cli.configuration_files import read_configuration
 from streamproc.cli.demo.arrivals import Arrivals
 from streamproc.cli.demo.comparison import Check, compare, compare_counts
 from streamproc.cli.demo.display import Display
+from streamproc.cli.demo.manual import HOLD_SECONDS, play_manual
 from streamproc.cli.demo.outcome import read_outcome
 from streamproc.cli.demo.waiting import all_committed, definitions_read, events_counted, segments_synced
 from streamproc.cli.demo.worker import Worker
 from streamproc.cli.pushing import push
-from streamproc.local.expectations import COMPUTED_SEGMENTS
+from streamproc.local.expectations import COMPUTED_SEGMENTS, MUG_SALE, TEA_SALE
 from streamproc.local.playing import Player
 from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION, REJECTED
@@ -84,18 +85,18 @@ async def run_demo(kafka: Kafka, app_id: str, options: DemoOptions, display: Dis
     await create_topics(kafka.bootstrap, kafka.prefix, PARTITIONS, replication=1, security=kafka.security)
     display.say(f"==> topics {kafka.prefix}*, {PARTITIONS} partitions; a worker starts, its log is {log}")
     shop = Shop(ShopOptions(seed=options.seed, oversized=True))
-    async with Worker.started(kafka, app_id, log) as worker, Player.opened(kafka, PARTITIONS) as player:
+    async with Worker.started(kafka, app_id, log, HOLD_SECONDS) as worker, Player.opened(kafka, PARTITIONS) as player:
         versions, config_checks = await worker.while_running(_configure(kafka, display))
         await worker.while_running(segments_synced(kafka, COMPUTED_SEGMENTS))
         await worker.while_running(_play_profiles(kafka, app_id, shop, player, display))
         await worker.while_running(definitions_read(kafka, worker))
-        figures = await worker.while_running(_play_events(kafka, app_id, shop, player, options, display))
+        figures, manual = await worker.while_running(_play_events(kafka, app_id, shop, player, options, display))
         counted = await worker.while_running(events_counted(worker, options.events))
         await worker.stop()
         display.say("==> the worker has stopped; reading everything that came out, and counting what had to")
     outcome = await read_outcome(kafka)
-    expected = await asyncio.to_thread(_recount, shop, options.events)
-    checks = [*config_checks, *compare(expected, outcome, versions), compare_counts(expected, counted)]
+    expected = await asyncio.to_thread(_recount, shop, options)
+    checks = [*config_checks, *compare(expected, outcome, versions | manual), compare_counts(expected, counted)]
     return DemoResult(checks, figures, len(outcome.jobs))
 
 
@@ -135,7 +136,11 @@ async def _play_profiles(kafka: Kafka, app_id: str, shop: Shop, player: Player, 
 
 async def _play_events(
     kafka: Kafka, app_id: str, shop: Shop, player: Player, options: DemoOptions, display: Display
-) -> Figures:
+) -> tuple[Figures, dict[str, int]]:
+    """Play the events and, between the steady part and the burst, the manual distributions; return their versions.
+
+    No event comes while these are at work: which orders count for a member would depend on the time.
+    """
     arrivals = Arrivals()
     clock = asyncio.get_running_loop()
     stream = islice(shop.events(), options.events)
@@ -148,6 +153,7 @@ async def _play_events(
             await all_committed(kafka, app_id, Topic.CUSTOMER_EVENTS)
             await arrivals.caught_up()
         latencies = arrivals.percentile(0.5), arrivals.percentile(0.99)
+        versions = await play_manual(kafka, display)
         display.say(f"==> {burst:,} events as fast as they go")
         begun = clock.time()
         async with display.live(_Headline(arrivals)):
@@ -155,7 +161,7 @@ async def _play_events(
             await all_committed(kafka, app_id, Topic.CUSTOMER_EVENTS)
             seconds = clock.time() - begun
             await arrivals.caught_up()
-    return Figures(*latencies, burst, seconds)
+    return Figures(*latencies, burst, seconds), versions
 
 
 class _Headline:
@@ -189,10 +195,16 @@ async def _watched(kafka: Kafka, arrivals: Arrivals) -> AsyncIterator[None]:
         await asyncio.gather(watching, ready, return_exceptions=True)
 
 
-def _recount(shop: Shop, events: int) -> Recount:
+def _recount(shop: Shop, options: DemoOptions) -> Recount:
     recount = Recount(PARTITIONS)
     for _, key, value in shop.profiles():
         recount.profile(key or b"", value)
-    for _, key, value in islice(shop.events(), events):
+    stream = islice(shop.events(), options.events)
+    for _, key, value in islice(stream, options.steady):
+        recount.event(key, value or b"")
+    recount.sync(TEA_SALE.segment)
+    for manual in (TEA_SALE, MUG_SALE):
+        recount.end(manual)
+    for _, key, value in stream:
         recount.event(key, value or b"")
     return recount

@@ -32,7 +32,7 @@ async def all_committed(kafka: Kafka, app_id: str, topic: Topic) -> None:
             committed = await committed_offsets(admin, app_id, partitions)
             return all((committed[partition] or 0) >= ends[partition] for partition in partitions)
 
-        await _until(done, f"the worker has not got through {topic}")
+        await until(done, f"the worker has not got through {topic}")
 
 
 async def definitions_read(kafka: Kafka, worker: Worker) -> None:
@@ -44,7 +44,7 @@ async def definitions_read(kafka: Kafka, worker: Worker) -> None:
         position = (await worker.metric("streamproc_table_position", "table")).get(Topic.DEFINITIONS, 0)
         return bool(position >= end)
 
-    await _until(done, "the worker has not read the definitions")
+    await until(done, "the worker has not read the definitions")
 
 
 async def segments_synced(kafka: Kafka, segments: Collection[str]) -> None:
@@ -53,7 +53,7 @@ async def segments_synced(kafka: Kafka, segments: Collection[str]) -> None:
     async def done() -> bool:
         return set(segments) <= set((await read_in_force(kafka, Topic.SEGMENTS)).ids())
 
-    await _until(done, "not all segments have been synced")
+    await until(done, "not all segments have been synced")
 
 
 async def events_counted(worker: Worker, events: int) -> dict[str, int]:
@@ -65,7 +65,7 @@ async def events_counted(worker: Worker, events: int) -> dict[str, int]:
         counted.update({outcome: int(number) for outcome, number in found.items()})
         return sum(counted.values()) >= events
 
-    await _until(done, "the worker has not counted the events")
+    await until(done, "the worker has not counted the events")
     return counted
 
 
@@ -79,7 +79,8 @@ async def _admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def _until(done: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+async def until(done: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    """Return when it is done. Raises `DemoFailedError`, saying what is the case otherwise."""
     try:
         async with asyncio.timeout(_LIMIT_SECONDS):
             while not await done():  # noqa: ASYNC110  (what is waited for happens in another process)

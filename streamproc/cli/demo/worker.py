@@ -39,11 +39,12 @@ class Worker:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, kafka: Kafka, app_id: str, log: Path) -> AsyncIterator[Self]:
+    async def started(cls, kafka: Kafka, app_id: str, log: Path, hold_seconds: float) -> AsyncIterator[Self]:
         """Start one; it is ended with the block, killed if it must be, and dies with this process."""
         (port,) = free_ports(1)
         settings = {"KAFKA": kafka.bootstrap, "PREFIX": kafka.prefix, "APP_ID": app_id, "WEB_PORT": str(port)}
-        environment = [f"STREAMPROC_{name}={value}" for name, value in {**settings, "TIME_ZONE": "UTC"}.items()]
+        settings |= {"TIME_ZONE": "UTC", "HOLD": str(hold_seconds)}
+        environment = [f"STREAMPROC_{name}={value}" for name, value in settings.items()]
         command = [shutil.which("env") or "/usr/bin/env", *environment, sys.executable, "-m", "streamproc", "worker"]
         process = spawn(command, log, dies_with_parent=True)
         try:

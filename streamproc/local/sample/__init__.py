@@ -2,6 +2,8 @@
 
 `distr_leaving` is paused, `distr_readers_letter` a draft, and `distr_winter_sale` blocked: nobody has written its
 validation rule. `rejected` holds a bad version of `distr_receipt`; the last good one stays in force.
+Later come two manual distributions to a new segment, in `manual`; while they are held, `edited` replaces one and
+`called_off` ends the other.
 What has to come of it all is counted by hand in `streamproc.local.recount`: change both together.
 """
 
@@ -9,3 +11,6 @@ from pathlib import Path
 
 CONFIGURATION = Path(__file__).parent
 REJECTED = CONFIGURATION / "rejected"
+MANUAL = CONFIGURATION / "manual"
+EDITED = CONFIGURATION / "edited"
+CALLED_OFF = CONFIGURATION / "called_off"

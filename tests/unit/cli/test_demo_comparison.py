@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -5,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from streamproc.cli.demo.comparison import Check, compare, compare_counts
-from streamproc.cli.demo.outcome import FoundJob, Outcome
+from streamproc.cli.demo.outcome import FoundJob, Outcome, cause_id
 from streamproc.local.recount import ExpectedJob, Recount
 
 LANE = ("deliveries.email", 0)
@@ -18,6 +19,7 @@ def make_recount() -> Recount:
     recount.decisions["ann", "distr_receipt", "email", 0, "unsubscribed", "evt_4"] = 1
     recount.changes["ann", "seg_golden", "entered", "evt_5"] = 1
     recount.dead_letters["wrong_key", b"bob", "digest"] = 2
+    recount.receipts["distr_sale", 1, "done", 5, 2] = 1
     recount.processed, recount.ignored, recount.duplicates = 4, 1, 2
     return recount
 
@@ -25,7 +27,13 @@ def make_recount() -> Recount:
 def make_outcome() -> Outcome:
     recount = make_recount()
     jobs = [FoundJob(identity, "ann", "distr_receipt", 7, "email", LANE) for identity in recount.jobs]
-    return Outcome(jobs, recount.decisions.copy(), recount.changes.copy(), recount.dead_letters.copy())
+    return Outcome(
+        jobs,
+        recount.decisions.copy(),
+        recount.changes.copy(),
+        recount.dead_letters.copy(),
+        recount.receipts.copy(),
+    )
 
 
 def wrong(checks: list[Check]) -> dict[str, int]:
@@ -64,6 +72,10 @@ def lose_a_dead_letter(outcome: Outcome) -> None:
     outcome.dead_letters["wrong_key", b"bob", "digest"] -= 1
 
 
+def change_a_receipt(outcome: Outcome) -> None:
+    outcome.receipts = Counter({("distr_sale", 1, "done", 4, 2): 1})
+
+
 def test_an_outcome_that_is_as_expected_passes_every_check() -> None:
     assert wrong(compare(make_recount(), make_outcome(), VERSIONS)) == {}
 
@@ -79,6 +91,7 @@ def test_an_outcome_that_is_as_expected_passes_every_check() -> None:
         (change_a_decision, {"decisions missing": 1, "decisions that should not be": 1}),
         (change_a_change, {"changes of membership missing": 1, "changes of membership that should not be": 1}),
         (lose_a_dead_letter, {"dead letters missing": 1}),
+        (change_a_receipt, {"receipts missing": 1, "receipts that should not be": 1}),
         (lambda outcome: outcome.malformed.append("odd"), {"jobs that contradict themselves": 1}),
     ],
 )
@@ -102,3 +115,17 @@ def test_the_workers_count_has_to_agree_outcome_by_outcome() -> None:
         "ignored: counted 2, not 1",
         "other: counted 1, not 0",
     )
+
+
+def test_receipts_are_read_from_the_log_in_their_order_beside_changes_of_state() -> None:
+    outcome = Outcome()
+    held = {"distribution_id": "distr_sale", "version": 1, "state": "held", "receipt": "held", "at": "now"}
+    for entry in (held, {**held, "receipt": "done", "state": "done"}, {"distribution_id": "distr_sale", "state": None}):
+        told = entry | ({"emitted": 3, "undeliverable": 1} if entry["state"] == "done" else {"emitted": 0})
+        outcome.take("distribution-log", 0, b"distr_sale", json.dumps({"undeliverable": 0} | told).encode(), [])
+    assert outcome.receipts == {("distr_sale", 0, "held", 0, 0): 1, ("distr_sale", 1, "done", 3, 1): 1}
+
+
+def test_the_cause_of_a_release_is_its_distribution() -> None:
+    assert cause_id({"release": "distr_sale"}) == "release:distr_sale"
+    assert cause_id({"event_id": "evt_1", "via": "entered:seg_1"}) == "evt_1#entered:seg_1"

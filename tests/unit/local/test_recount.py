@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from streamproc.local.expectations import PROMISES
+from streamproc.local.expectations import MUG_SALE, PROMISES, TEA_SALE
 from streamproc.local.recount import ExpectedJob, Recount, job_id
 from streamproc.local.sample import CONFIGURATION
 
@@ -11,7 +11,7 @@ ORDER = {
     "id": "ord_1",
     "amount": 500,
     "metadata": {"delivery": "courier", "pickup_at": "2026-03-05T10:00:00Z"},
-    "items": [{"quantity": 1, "price": 500, "collections": ["pc_tea"]}],
+    "items": [{"product_id": "prod_1", "quantity": 1, "price": 500, "collections": ["pc_tea"]}],
 }
 
 
@@ -98,6 +98,41 @@ def test_an_unknown_type_is_ignored_even_with_a_wrong_key() -> None:
     recount = Recount()
     recount.event(b"bob", make_event("till.opened"))
     assert (recount.ignored, recount.dead_letters.total()) == (1, 0)
+
+
+def test_a_release_goes_to_those_who_are_members_then_and_its_end_adds_up() -> None:
+    recount = Recount()
+    for identity, email in (("ann", "a@b"), ("bob", ""), ("cid", "c@d")):
+        profile = {"id": identity, "email": email, "metadata": {"favourites": ["tea"]}}
+        recount.profile(identity.encode(), json.dumps(profile).encode())
+    for identity in ("ann", "bob"):
+        paid = make_event("customer.order.paid", f"evt_{identity}", customer={"id": identity}, order=ORDER)
+        recount.event(identity.encode(), paid)
+    before, others = set(recount.jobs), recount.decisions.total()
+    recount.sync("seg_tea_buyers")
+    recount.end(TEA_SALE)
+    recount.end(MUG_SALE)
+    assert {(job.customer, job.channel) for identity, job in recount.jobs.items() if identity not in before} == {
+        ("ann", "email"), ("ann", "webhook"), ("bob", "webhook"),
+    }  # fmt: skip
+    assert recount.decisions.total() - others == 3
+    assert set(recount.receipts) == {
+        ("distr_tea_sale", 0, "held", 0, 0),
+        ("distr_tea_sale", 1, "replaced", 0, 0),
+        ("distr_tea_sale", 2, "released", 0, 0),
+        ("distr_tea_sale", 3, "done", 3, 3),
+        ("distr_mug_sale", 0, "held", 0, 0),
+        ("distr_mug_sale", 1, "canceled", 0, 0),
+    }
+    assert recount.changes == {}
+
+
+def test_after_a_sync_it_is_told_who_comes_and_goes() -> None:
+    recount = Recount()
+    recount.profile(b"ann", b'{"id": "ann", "metadata": {"favourites": ["tea"]}}')
+    recount.sync("seg_tea_buyers")
+    recount.event(b"ann", make_event("customer.order.paid", order=ORDER))
+    assert recount.changes == {("ann", "seg_tea_buyers", "entered", "evt_1"): 1}
 
 
 def test_the_promises_name_what_is_live_in_the_sample_configuration() -> None:

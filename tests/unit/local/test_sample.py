@@ -5,7 +5,7 @@ from streamproc.cli.configuration_files import judge_configuration
 from streamproc.cli.demo.comparison import Check, compare, compare_counts
 from streamproc.cli.demo.outcome import Outcome
 from streamproc.domain.configuration import Configuration, InForce
-from streamproc.local.sample import CONFIGURATION, REJECTED
+from streamproc.local.sample import CALLED_OFF, CONFIGURATION, EDITED, MANUAL, REJECTED
 from streamproc.local.shop import Shop, ShopOptions
 from streamproc.matching.definitions import Definitions
 from streamproc.matching.segments import ComputedSegments
@@ -34,6 +34,13 @@ def test_the_record_for_show_is_rejected() -> None:
         ("$.channels[1].type", "channel_not_allowed"),
         ("$.channels[2].payload", "bad_placeholder"),
     ]
+
+
+def test_what_comes_later_is_good_as_well() -> None:
+    configuration = Configuration()
+    for folder in (CONFIGURATION, MANUAL, EDITED, CALLED_OFF):
+        verdicts = [verdict for _, verdict in judge_configuration(folder, configuration)]
+        assert [(verdict.id, verdict.errors, verdict.warnings) for verdict in verdicts if not verdict.accepted] == []
 
 
 def test_the_sample_shows_every_channel_that_goes_without_codes() -> None:
