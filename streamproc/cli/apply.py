@@ -52,7 +52,8 @@ def apply(*, kafka: Kafka, path: Path, if_version: int | None, timeout: float, a
     judged = reach(kafka, _apply(kafka, records, if_version, timeout, as_json=as_json))
     rejected = sum(not one.accepted for one in judged)
     if not as_json:
-        click.echo(f"{len(judged)} records: {len(judged) - rejected} accepted, {rejected} rejected")
+        pushed = "1 record" if len(judged) == 1 else f"{len(judged)} records"
+        click.echo(f"{pushed}: {len(judged) - rejected} accepted, {rejected} rejected")
     sys.exit(1 if rejected else 0)
 
 

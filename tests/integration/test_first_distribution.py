@@ -1,4 +1,4 @@
-"""The page "Write your first distribution" tells the truth: each command works, and prints what the page shows."""
+"""The pages "Write your first (manual) distribution" tell the truth: each command works and prints what they show."""
 
 import asyncio
 from pathlib import Path
@@ -7,9 +7,11 @@ import pytest
 
 from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
-from tests.support.first_distribution import LIVE, PAGE, run, steps
+from tests.support.first_distribution import LIVE, MANUAL_PAGE, PAGE, run, steps, timeless
 from tests.support.workers import Workers
 
+# Long enough for the steps that come before its end, on a slow machine.
+HOLD_SECONDS = 9
 OFFLINE_PART, _, LIVE_PART = PAGE.read_text().partition(LIVE)
 FIVE, _, REST = OFFLINE_PART.partition("\n## Only some orders")
 
@@ -39,3 +41,17 @@ async def test_what_was_written_is_put_in_force_and_taken_out_again(
         for step in steps(LIVE_PART):
             settings = {"STREAMPROC_KAFKA": kafka, "STREAMPROC_PREFIX": topic_prefix}
             assert await asyncio.to_thread(run, step, tmp_path, settings) == step.output
+
+
+@pytest.mark.broker
+async def test_a_manual_distribution_is_saved_edited_called_off_and_sent(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    await create_topics(kafka, topic_prefix, 2, 1)
+    settings = {"STREAMPROC_KAFKA": kafka, "STREAMPROC_PREFIX": topic_prefix}
+    brokers = Kafka(kafka, topic_prefix)
+    async with Workers(brokers, tmp_path, app_id=topic_prefix.strip("."), settings={"HOLD": HOLD_SECONDS}) as workers:
+        await workers.started()
+        for step in steps(MANUAL_PAGE.read_text()):
+            printed = await asyncio.to_thread(run, step, tmp_path, settings)
+            assert timeless(printed) == timeless(step.output or "")

@@ -1,4 +1,4 @@
-"""The page "Write your first distribution": its commands, and what it says they print."""
+"""The pages "Write your first (manual) distribution": their commands, and what they say these print."""
 
 import os
 import re
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "schemas" / "FIRST_DISTRIBUTION.md"
+MANUAL_PAGE = PAGE.with_name("FIRST_MANUAL_DISTRIBUTION.md")
 LIVE = "## Put it in force"
 HOME = "/home/ann"
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z|(?<=due in )\d:\d\d")
 _BLOCK = re.compile(r"^```(?P<kind>sh|text|json)\n(?P<text>.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 _LIMIT_SECONDS = 60
 
@@ -47,3 +49,8 @@ def run(step: Step, folder: Path, settings: Mapping[str, str]) -> str:
     )  # fmt: skip
     assert done.returncode == 0, f"{step.commands}{done.stdout}"
     return re.sub(r" +$", "", done.stdout.replace(str(folder), HOME), flags=re.MULTILINE)
+
+
+def timeless(printed: str) -> str:
+    """Return what was printed without the times that are others with each run."""
+    return _TIME.sub("<time>", printed)
