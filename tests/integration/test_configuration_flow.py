@@ -14,14 +14,14 @@ from tests.support.streams import (
     COMPACT_AT_ONCE,
     all_committed,
     configure,
-    ends,
     read,
     read_json,
     send,
     send_json,
     table,
+    table_read,
 )
-from tests.support.workers import WorkerProcess, Workers, until
+from tests.support.workers import Workers, until
 
 pytestmark = pytest.mark.broker
 
@@ -86,16 +86,6 @@ async def jobs_of(brokers: Kafka, workers: Workers, event_id: str) -> list[tuple
     return [(job["distribution"]["id"], job["distribution"]["version"]) for job in jobs]
 
 
-async def definitions_read(brokers: Kafka, worker: WorkerProcess) -> None:
-    """Wait until the worker decides by all that stands in the definitions."""
-    (end,) = (await ends(brokers, [Topic.DEFINITIONS])).values()
-
-    async def reached() -> bool:
-        return await worker.metric("streamproc_table_position", table=Topic.DEFINITIONS) >= end
-
-    await until(reached, within=IN_TIME, what="the definitions read")
-
-
 async def test_a_distribution_is_blocked_healed_edited_refused_and_deleted_and_decides_by_what_is_in_force(
     brokers: Kafka, tmp_path: Path
 ) -> None:
@@ -104,7 +94,7 @@ async def test_a_distribution_is_blocked_healed_edited_refused_and_deleted_and_d
         worker = await workers.started()
 
         async def outcome(event_id: str) -> tuple[object, object, object]:
-            await definitions_read(brokers, worker)
+            await table_read(brokers, worker, Topic.DEFINITIONS)
             return await in_force(brokers), await statuses(brokers), await jobs_of(brokers, workers, event_id)
 
         # It lacks its rule: accepted and blocked. Then the rule comes, and it goes by itself.

@@ -15,7 +15,7 @@ from streamproc.cli.reading import Consumed, read_to_end
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.offsets import committed_offsets
 from streamproc.topics import TOPICS, Topic
-from tests.support.workers import until
+from tests.support.workers import WorkerProcess, until
 
 REQUEST_BYTES = 3 * 1024 * 1024
 FETCH_BYTES = 4 * 1024 * 1024
@@ -126,6 +126,16 @@ async def all_committed(kafka: Kafka, app_id: str, *topics: str, within: float =
         return await until(reached, within=within, what=f"everything in {', '.join(topics)} committed")
     finally:
         await admin.close()
+
+
+async def table_read(kafka: Kafka, worker: WorkerProcess, topic: Topic, within: float = 60.0) -> None:
+    """Wait until a worker decides by all that stands in a topic that it keeps as a table."""
+    (end,) = (await ends(kafka, [topic])).values()
+
+    async def reached() -> bool:
+        return await worker.metric("streamproc_table_position", table=topic) >= end
+
+    await until(reached, within=within, what=f"everything in {topic} read by {worker}")
 
 
 async def configure(kafka: Kafka, topic: Topic, settings: Mapping[str, str]) -> None:
