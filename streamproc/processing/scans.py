@@ -29,7 +29,7 @@ Json = Mapping[str, Any]
 #: Milliseconds between two reports of the same walk; people look at them.
 REPORT_EVERY = 1_000
 # To how many customers one step brings updates, at a few microseconds for each of both.
-BROUGHT = 1_500
+BROUGHT = 3_000
 BROUGHT_AT_LEAST = 50
 
 

@@ -38,12 +38,14 @@ SHARE = 0.9
 # Single customers, for the lateness: one every so often while the release is under way.
 SINGLES_EVERY_SECONDS = 0.1
 HOURS = 3600.0
-SEGMENT = {
-    "id": "seg_many",
-    "name": "Many",
-    "type": "dynamic",
-    "filter": {"metadata.plan": {"conditions": {"$is": "gold"}}},
-}
+
+
+def segment(identity: str, plan: str) -> dict[str, Any]:
+    """Return the segment of those who have a plan."""
+    condition = {"metadata.plan": {"conditions": {"$is": plan}}}
+    return {"id": identity, "name": identity, "type": "dynamic", "filter": condition}
+
+
 RELEASE = manual(id="distr_release", name="Release", audience={"segment_id": "seg_many"}, channels=[{"type": "sms"}])
 
 
@@ -87,7 +89,8 @@ class Bench:
         await self._workers.stop(worker)
         worker = await self._workers.started()
         self._note_restore(worker, empty)
-        await self._sync()
+        await self._sync(segment("seg_few", "iron"), "nobody becomes a member")
+        await self._sync(segment("seg_many", "gold"), "nine of ten become members")
         quiet = sorted([ms for _, ms in await self._live(self._seconds)])
         await self._release(worker, quiet)
         await self._workers.stop(worker)
@@ -102,18 +105,19 @@ class Bench:
             "memory", (memory(worker) - empty) / keys, "bytes/customer", f"{self._told}, resident, after a restore"
         )
 
-    async def _sync(self) -> None:
-        await send_json(self._kafka, Topic.SEGMENTS, SEGMENT)
+    async def _sync(self, segment: dict[str, Any], told: str) -> None:
+        key = f"segments/{segment['id']}"
+        await send_json(self._kafka, Topic.SEGMENTS, segment)
 
         async def known() -> bool:
             await asyncio.sleep(0.5)
-            return f"segments/{SEGMENT['id']}" in await table(self._kafka, Topic.DEFINITIONS)
+            return key in await table(self._kafka, Topic.DEFINITIONS)
 
         await until(known, within=HOURS, what="the segment synced")
-        (pushed,) = [one for one in await read(self._kafka, Topic.SEGMENTS) if one.key == b"seg_many"]
-        (synced,) = [one for one in await read(self._kafka, Topic.DEFINITIONS) if one.key == b"segments/seg_many"]
+        (pushed,) = [one for one in await read(self._kafka, Topic.SEGMENTS) if one.key == segment["id"].encode()]
+        (synced,) = [one for one in await read(self._kafka, Topic.DEFINITIONS) if one.key == key.encode()]
         seconds = (synced.timestamp - pushed.timestamp) / 1000
-        self._add("sync", self._customers / seconds, "customers/s", f"{self._told}, nine of ten become members")
+        self._add(f"sync, {told}", self._customers / seconds, "customers/s", self._told)
 
     async def _release(self, worker: WorkerProcess, quiet: list[float]) -> None:
         await send_json(self._kafka, Topic.DISTRIBUTIONS, RELEASE)
