@@ -294,7 +294,9 @@ class DistributionLogEntry(Open):
     emitted: Annotated[Count | None, Field(description="jobs since the release")] = None
     undeliverable: Annotated[Count | None, Field(description="channels that could not go")] = None
     remaining: Annotated[Count | None, Field(description="of what was stopped: customers not reached")] = None
-    warning: Annotated[str | None, Field(description="of `released`: there may not be enough codes")] = None
+    warning: Annotated[
+        str | None, Field(description="of `released`: there may not be enough codes, or nobody could count them")
+    ] = None
     due_at: Moment | None = None
     problem: str | None = None
 
@@ -333,6 +335,14 @@ class DropCommand(Open):
 
     id: Text
     kind: Literal["drop"]
+    segment_id: Id
+
+
+class CountCommand(Open):
+    """Count the members of a segment."""
+
+    id: Text
+    kind: Literal["count"]
     segment_id: Id
 
 
@@ -377,7 +387,7 @@ class BackfillCommand(Open):
 class PartitionCommand(
     RootModel[
         Annotated[
-            SyncCommand | DropCommand | SendCommand | StopCommand | ResumeCommand | BackfillCommand,
+            SyncCommand | DropCommand | CountCommand | SendCommand | StopCommand | ResumeCommand | BackfillCommand,
             Field(discriminator="kind"),
         ]
     ]

@@ -16,7 +16,7 @@ import orjson
 
 from streamproc.domain.outcomes import Parked
 
-CommandKind = Literal["sync", "drop", "send", "stop", "resume", "end", "backfill"]
+CommandKind = Literal["sync", "drop", "count", "send", "stop", "resume", "end", "backfill"]
 # A tick is never asked for but for one customer, to whom it could not be brought.
 KINDS = frozenset({*get_args(CommandKind), "tick"})
 #: What is reported: an answer to a command, or that a distribution has asked for codes in vain.
@@ -94,6 +94,11 @@ def sync_command(segment_id: str, version: int, definition: bytes) -> Command:
 def drop_command(segment_id: str, version: int) -> Command:
     """Forget a segment that was deleted by the record with this offset."""
     return _command("drop", f"drop:{segment_id}:{version}", {"segment_id": segment_id})
+
+
+def count_command(segment_id: str, number: int) -> Command:
+    """Count the members of a segment; `number` is the version of the distribution for which that is asked."""
+    return _command("count", f"count:{segment_id}:{number}", {"segment_id": segment_id})
 
 
 def send_command(

@@ -23,6 +23,13 @@ class Receipt:
     warning: str | None = None
 
 
-def codes_warning(campaign_id: str, needed: int, free: int) -> str | None:
-    """Return the warning of a release to so many customers; None, if there are codes for all of them."""
+def codes_warning(campaign_id: str, needed: int | None, free: int | None) -> str | None:
+    """Return the warning of a release to so many customers; None, if there are codes for all of them.
+
+    What is None could not be counted in time, and that is a warning too.
+    """
+    if needed is None:
+        return f"codes_not_counted: how many of {campaign_id} are needed is not known"
+    if free is None:
+        return f"codes_not_counted: up to {needed} of {campaign_id} are needed, how many are free is not known"
     return f"not_enough_codes: up to {needed} of {campaign_id} are needed, {free} are free" if free < needed else None

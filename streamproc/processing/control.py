@@ -18,6 +18,7 @@ from streamproc.domain.commands import decode_report, read_subject
 from streamproc.domain.configuration import Configuration, decode_definition
 from streamproc.domain.holds import decode_hold
 from streamproc.domain.outcomes import Parked
+from streamproc.domain.receipts import codes_warning
 from streamproc.errors import FatalError
 from streamproc.processing.backfills import Backfills
 from streamproc.processing.changes import Changes
@@ -64,6 +65,8 @@ class ControlProcessor:
         self._due: dict[bytes, int] = {}
         for key, value in stores[Topic.DISTRIBUTION_HOLDS].items():
             self._note_hold(key, value)
+        #: By distribution that is due the campaign and how many of its codes it may need, as `codes_needed` found it.
+        self._needed: dict[bytes, tuple[str, int | None]] = {}
         #: Codes left, by campaign, as far as the host could find out.
         self._free: Mapping[str, int] = {}
         self._started_at: int | None = None
@@ -77,29 +80,40 @@ class ControlProcessor:
 
     def codes_needed(self, now: int) -> dict[str, int]:
         """Return, by campaign, for how many codes the host has to look before what is due is released."""
-        needed: dict[str, int] = {}
+        self._needed, most = {}, dict[str, int]()
         changes = Changes(self._stores, now)
         for key in [key for key, due_at in self._due.items() if due_at <= now + _SOON_MILLISECONDS]:
             if found := self._manual.codes_needed(changes, key.decode()):
-                needed[found[0]] = max(found[1], needed.get(found[0], 0))
-        return needed
+                self._needed[key] = campaign_id, needed = found
+                if needed is not None:
+                    most[campaign_id] = max(needed, most.get(campaign_id, 0))
+        return most
 
     def take_codes_free(self, free: Mapping[str, int]) -> None:
         """Take what the host has found: of each campaign the codes left, if they are fewer than those needed."""
         self._free = free
 
     def process(self, slices: Sequence[Slice], now: int) -> Output:
-        """Take one chunk, record by record, in the order of the slices; then release what is due."""
+        """Take one chunk, record by record, in the order of the slices; then release what is due.
+
+        What the chunk itself has made due is released in the next step: its codes have to be counted first.
+        """
         output = Output()
         self._listen(slices, now)
+        due = self._due_holds(now)
         for piece in slices:
             for record in piece.records:
                 self._take(piece, record, output, now)
         if self._quiet_at is None:
-            for key in [key for key, due_at in self._due.items() if due_at <= now]:
+            still_due = self._due_holds(now)
+            for key in [key for key, held in due.items() if still_due.get(key) == held]:
                 self._release(key, output, now)
         output.levels = {("distributions", state): number for state, number in self._states.items()}
         return output
+
+    def _due_holds(self, now: int) -> dict[bytes, bytes | None]:
+        holds = self._stores[Topic.DISTRIBUTION_HOLDS]
+        return {key: holds.get(key) for key, due_at in self._due.items() if due_at <= now}
 
     def _listen(self, slices: Sequence[Slice], now: int) -> None:
         """Find out whether what was pushed before the start has been read."""
@@ -145,6 +159,8 @@ class ControlProcessor:
                     self._statuses.show(changes, distribution_id)
         elif report.kind == "out_of_codes":
             self._judging.halt(changes, *read_subject(report), report.kind)
+        elif report.kind == "count":
+            self._syncs.counted(changes, report)
         elif report.kind != "drop":
             is_backfill = self._backfills.reported(changes, report)
             receipts = [] if is_backfill else self._manual.reported(changes, report)
@@ -154,7 +170,7 @@ class ControlProcessor:
         changes = Changes(self._stores, now)
         distribution_id = key.decode()
         try:
-            receipts = self._manual.due(changes, distribution_id, self._free)
+            receipts = self._manual.due(changes, distribution_id, self._warning(key))
             self._statuses.show(changes, distribution_id, receipts)
         except (FatalError, MemoryError):
             raise
@@ -165,6 +181,10 @@ class ControlProcessor:
         self._stage(changes, output)
         if not receipts:
             self._due[key] = now + _AGAIN_MILLISECONDS
+
+    def _warning(self, key: bytes) -> str | None:
+        needed = self._needed.get(key)
+        return None if needed is None else codes_warning(*needed, self._free.get(needed[0]))
 
     def _stage(self, changes: Changes, output: Output) -> None:
         changes.stage(output)

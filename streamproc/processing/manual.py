@@ -4,7 +4,6 @@ What happens is decided in `domain.holds` and `domain.releases`. Here it meets t
 holds, `control-state` the releases that are under way, and a release that is over is known by its status for ever.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from streamproc.domain.commands import Report, read_subject
 from streamproc.domain.configuration import Configuration, InForce
 from streamproc.domain.holds import Hold, Readiness, decode_hold, hold
 from streamproc.domain.partitions import partition_of
-from streamproc.domain.receipts import Receipt, codes_warning
+from streamproc.domain.receipts import Receipt
 from streamproc.domain.releases import OVER, Release, Turn, decode_release
 from streamproc.processing.changes import Changes
 from streamproc.processing.orders import write_orders
@@ -98,8 +97,11 @@ class ManualDistributions:
         is_ready = not self.readiness(changes, distribution.record).waits_for
         return self._take(changes, distribution.id, release, releases.settle(release, is_ready=is_ready))
 
-    def codes_needed(self, changes: Changes, distribution_id: str) -> tuple[str, int] | None:
-        """Return the campaign and how many of its codes a release may need; None: it makes its own, or nobody knows."""
+    def codes_needed(self, changes: Changes, distribution_id: str) -> tuple[str, int | None] | None:
+        """Return the campaign and how many of its codes a release may need, None if that was never counted.
+
+        None at all: it needs no codes, or its campaign makes them.
+        """
         in_force = self._configuration.get("distributions", distribution_id)
         if in_force is None or in_force.record["kind"] != "manual" or in_force.record["action"]["type"] != "codes":
             return None
@@ -107,14 +109,10 @@ class ManualDistributions:
         if campaign is None or campaign.record["type"] != "static":
             return None
         segment_id = in_force.record["audience"].get("segment_id")
-        needed = 1 if segment_id is None else self._syncs.size(changes, segment_id)
-        return None if needed is None else (campaign.id, needed)
+        return campaign.id, 1 if segment_id is None else self._syncs.size(changes, segment_id)
 
-    def due(self, changes: Changes, distribution_id: str, free: Mapping[str, int]) -> list[Receipt]:
-        """Release a distribution whose time has come; none, when what is in force is not what is held.
-
-        `free` are the codes left, by campaign, as far as they are known.
-        """
+    def due(self, changes: Changes, distribution_id: str, warning: str | None = None) -> list[Receipt]:
+        """Release a distribution whose time has come; none, when what is in force is not what is held."""
         held, in_force = self.held(changes, distribution_id), self._configuration.get("distributions", distribution_id)
         if held is None or held.due_at is None or in_force is None or in_force.version != held.version:
             return []
@@ -123,10 +121,7 @@ class ManualDistributions:
         if audience.get("segment_id") is None:
             partitions = (partition_of(audience["customer"]["id"].encode(), self._partitions),)
         turn = releases.begin(held.version, changes.now, audience_key(audience), partitions)
-        needed = self.codes_needed(changes, distribution_id)
-        if needed is not None and needed[0] in free:
-            warning = codes_warning(*needed, free[needed[0]])
-            turn.receipts = [replace(receipt, warning=warning) for receipt in turn.receipts]
+        turn.receipts = [replace(receipt, warning=warning) for receipt in turn.receipts]
         changes.put(_HOLDS, distribution_id.encode(), None)
         changes.observed.append(("hold_lateness", max(changes.now - held.due_at, 0) / 1000))
         return self._take(changes, distribution_id, None, turn)
@@ -163,8 +158,22 @@ class ManualDistributions:
         return None
 
     def _hold(self, changes: Changes, distribution_id: str, version: int, saved_at: int, readiness: Readiness) -> None:
+        former = self.held(changes, distribution_id)
         held = hold(version, saved_at, readiness, self._hold_milliseconds)
         changes.put(_HOLDS, distribution_id.encode(), held.encode(distribution_id))
+        if former is None or (former.version, former.due_at) != (held.version, held.due_at):
+            self._have_counted(changes, distribution_id, held, readiness)
+
+    def _have_counted(self, changes: Changes, distribution_id: str, held: Hold, readiness: Readiness) -> None:
+        """Have the members counted of whom each needs a code: while there is time, and no sync has just done so."""
+        needed = self.codes_needed(changes, distribution_id)
+        if needed is None or held.due_at is None or held.due_at <= changes.now:
+            return
+        in_force = self._configuration.get("distributions", distribution_id)
+        segment_id = None if in_force is None else in_force.record["audience"].get("segment_id")
+        is_new = needed[1] is not None and (readiness.synced_at or 0) >= held.saved_at
+        if segment_id is not None and not is_new:
+            self._syncs.count(changes, segment_id, held.version)
 
     def _take(self, changes: Changes, distribution_id: str, before: Release | None, turn: Turn) -> list[Receipt]:
         if turn.release != before:

@@ -1,12 +1,13 @@
 """The long work of one partition: what commands ask for, what the calendar asks for, and whose turn it is.
 
-Work that concerns all customers is done in steps. Updates (`updates`) share one walk, each send (`sends`) has its own;
-they take turns, a step each. Everything that a step leaves is in `task-state`, so whoever has the partition next goes
-on where the last committed step stopped.
+Work that concerns all customers is done in steps. Updates (`updates`) share one walk, each send (`sends`) and each
+count (`counts`) has its own; they take turns, a step each. Everything that a step leaves is in `task-state`, so whoever
+has the partition next goes on where the last committed step stopped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from streamproc.domain.commands import CommandKind, Report
@@ -15,6 +16,7 @@ from streamproc.domain.occasions import segment_object
 from streamproc.domain.partitions import partition_of
 from streamproc.matching.definitions import Definitions
 from streamproc.matching.segments import ComputedSegments
+from streamproc.processing.counts import Count, Counts
 from streamproc.processing.customer_step import CustomerStep
 from streamproc.processing.days import beginning_of, day_at
 from streamproc.processing.processor import OrderedStore, Store
@@ -52,6 +54,7 @@ class Scans:
         self._customers = customers
         self._definitions = definitions
         self._sends = Sends(store)
+        self._counts = Counts(store)
         self._walks: dict[str, SendWalk] = {}
         self._reported: dict[str, int] = {}
         self._turn = 0
@@ -59,7 +62,7 @@ class Scans:
     @property
     def wake_at(self) -> int:
         """When the next step is due: at once while there is work, else when the day changes."""
-        if self.updates.running or self._sends.walking:
+        if self.updates.running or self._sends.walking or self._counts.running:
             return 0
         day = self.updates.day
         return 0 if day is None else beginning_of(date.fromisoformat(day) + timedelta(days=1), self._definitions.zone)
@@ -67,14 +70,16 @@ class Scans:
     def step(self, now: int, step: CustomerStep) -> list[Report]:
         """Do some milliseconds of work, and return what there is to report."""
         self._begin_day(now)
-        walking: list[Send | None] = [*self._sends.walking]
+        works: list[Callable[[], list[Report]]] = [
+            partial(self._go_on, send, now, step) for send in self._sends.walking
+        ]
+        works += [partial(self._count_on, count) for count in self._counts.running]
         if self.updates.running:
-            walking.append(None)
-        if not walking:
+            works.append(partial(self._bring_updates, now, step))
+        if not works:
             return []
         self._turn += 1
-        send = walking[self._turn % len(walking)]
-        return self._bring_updates(now, step) if send is None else self._go_on(send, now, step)
+        return works[self._turn % len(works)]()
 
     def obey(self, told: Json, at: int) -> list[Report]:
         """Begin or do what a command asks for, and return what there is to report; a repeated one changes nothing."""
@@ -83,6 +88,8 @@ class Scans:
             self._sync(told, at)
         elif kind == "drop":
             self._drop(told, at)
+        elif kind == "count":
+            self._counts.begin(told)
         elif kind in SENDING:
             self._begin_send(told, at)
         elif kind == "resume":
@@ -193,6 +200,15 @@ class Scans:
         if not is_over and not self._is_time(send.command_id, now):
             return []
         return [self._report(send, send.command_id, send.answers, is_done=is_over)]
+
+    def _count_on(self, count: Count) -> list[Report]:
+        if not self._counts.go_on(count, self._customers):
+            return []
+        return [
+            Report(
+                count.command_id, "count", self._partition, count.scanned, count.matched, total=count.scanned, done=True
+            )
+        ]
 
     def _walk(self, send: Send) -> SendWalk:
         walk = self._walks.get(send.distribution_id)

@@ -2,14 +2,15 @@
 
 Until then its earlier version, if there is one, stays in force. What is kept in `control-state`, by segment:
 `pending/` the definition that will enter, as its bytes will stand there; `sync/` how far the partitions have come;
-`since/` when the segment in force became known, from which holds count; `size/` how many its latest sync has matched.
+`since/` when the segment in force became known, from which holds count; `size/` how many members its latest sync or
+count has met; `count/` how far the partitions have come with that.
 """
 
 from typing import Any
 
 import orjson
 
-from streamproc.domain.commands import Report, drop_command, read_subject, sync_command
+from streamproc.domain.commands import Report, count_command, drop_command, read_subject, sync_command
 from streamproc.domain.configuration import Configuration, InForce
 from streamproc.domain.segments import is_computed, selection
 from streamproc.domain.walks import Walk, begin_walk, decode_walk, on_walk_report, total, unfinished
@@ -43,9 +44,26 @@ class SegmentSyncs:
         return None if value is None else int(value)
 
     def size(self, changes: Changes, segment_id: str) -> int | None:
-        """Return how many customers the segment in force had when it was synced; None: it is not computed here."""
+        """Return how many customers the segment in force had when it was synced or counted last; None: it never was."""
         value = changes.get(_STATE, _key("size", segment_id))
         return None if value is None else int(value)
+
+    def count(self, changes: Changes, segment_id: str, number: int) -> None:
+        """Have the members of a segment counted; `number` tells this count from others."""
+        changes.put(_STATE, _key("count", segment_id), begin_walk(number, self._partitions).encode())
+        changes.command(count_command(segment_id, number), range(self._partitions))
+
+    def counted(self, changes: Changes, report: Report) -> None:
+        """Take a report about a count. One that was begun before the segment changed, or before another, is nothing."""
+        segment_id, number = read_subject(report)
+        value = changes.get(_STATE, _key("count", segment_id))
+        walk = None if value is None else decode_walk(value)
+        if walk is None or walk.version != number:
+            return
+        walk = on_walk_report(walk, report)
+        changes.put(_STATE, _key("count", segment_id), None if walk.is_finished else walk.encode())
+        if walk.is_finished:
+            changes.put(_STATE, _key("size", segment_id), b"%d" % total(walk.parts, "matched"))
 
     def progress(self, changes: Changes, segment_id: str) -> dict[str, Any] | None:
         """Return how far a sync has come, as a status shows it."""
@@ -75,6 +93,7 @@ class SegmentSyncs:
             if _text(former.record) != _text(segment.record):  # its name, which the partitions use
                 changes.command(command, range(self._partitions))
             return True
+        changes.put(_STATE, _key("count", segment.id), None)
         changes.put(_STATE, _key("pending", segment.id), definition)
         changes.put(_STATE, _key("sync", segment.id), begin_walk(segment.version, self._partitions).encode())
         self._set_syncing(changes, segment.id, syncing=True)
@@ -87,7 +106,8 @@ class SegmentSyncs:
         is_pending = segment_id in self._configuration.syncing
         if is_pending or (former is not None and is_computed(former.record)):
             self._forget(changes, segment_id, version)
-        changes.put(_STATE, _key("since", segment_id), None)
+        for part in ("since", "size", "count"):
+            changes.put(_STATE, _key(part, segment_id), None)
 
     def reported(self, changes: Changes, report: Report, timestamp: int) -> tuple[str | None, bytes | None]:
         """Take a report; return the segment that it concerns, and the definition that enters force now, if one does.
@@ -110,7 +130,8 @@ class SegmentSyncs:
 
     def _forget(self, changes: Changes, segment_id: str, version: int) -> None:
         self._end(changes, segment_id)
-        changes.put(_STATE, _key("size", segment_id), None)
+        for part in ("size", "count"):
+            changes.put(_STATE, _key(part, segment_id), None)
         changes.command(drop_command(segment_id, version), range(self._partitions))
 
     def _end(self, changes: Changes, segment_id: str) -> None:

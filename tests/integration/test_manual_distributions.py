@@ -13,8 +13,8 @@ from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic, deliveries
 from tests.support.codes import CODES
-from tests.support.configuration import campaign, distribution, manual
-from tests.support.streams import read_json, send, table
+from tests.support.configuration import campaign, distribution, manual, segment
+from tests.support.streams import all_committed, read_json, send, table
 from tests.support.workers import Workers, until
 
 pytestmark = pytest.mark.broker
@@ -123,14 +123,26 @@ async def test_one_customer_who_was_not_known_is_created_and_gets_it(brokers: Ka
     assert state["cust_new"]["profile"]["name"] == "Ada"
 
 
+async def enter(brokers: Kafka, segment_id: str, members: int) -> None:
+    """Tell that so many customers have entered a segment that upstream keeps."""
+    records: list[tuple[bytes, bytes, list[tuple[str, bytes]]]] = []
+    for number in range(members):
+        customer = {"id": f"cust_{number}", "email": f"{number}@mail.example"}
+        event = {"id": f"evt_{number}", "type": "customer.segment.entered", "created_at": "2026-03-03T12:00:00Z"}
+        data = {"customer": customer, "segment": {"id": segment_id}}
+        records.append((customer["id"].encode(), orjson.dumps(event | {"data": data}), []))
+    await send(brokers, Topic.CUSTOMER_EVENTS, records)
+
+
+@pytest.mark.parametrize("hold", [HOLD_SECONDS, 0.0])
 async def test_a_release_with_fewer_codes_than_members_is_warned_of_and_gives_those_that_there_are(
-    brokers: Kafka, tmp_path: Path, database: str
+    brokers: Kafka, tmp_path: Path, database: str, hold: float
 ) -> None:
     ledger = PostgresLedger(database)
     await ledger.add("camp_1", ["a", "b", "c"])
     await ledger.close()
     await customers(brokers, 20)
-    settings = {"HOLD": HOLD_SECONDS, "POSTGRES": database}
+    settings = {"HOLD": hold, "POSTGRES": database}
     async with Workers(brokers, tmp_path, settings=settings) as workers:
         worker = await workers.started()
         await push(brokers, "campaigns", campaign())
@@ -144,9 +156,46 @@ async def test_a_release_with_fewer_codes_than_members_is_warned_of_and_gives_th
         await until(given, within=IN_TIME, what="the codes given")
         await workers.stop(worker)
     assert {job["action"]["voucher"]["code"] for job in await jobs(brokers)} == {"a", "b", "c"}
+    assert await released_with(brokers) == {"distr_1": "not_enough_codes: up to 10 of camp_1 are needed, 3 are free"}
+
+
+async def released_with(brokers: Kafka) -> dict[str, str | None]:
+    """Return the warnings of the releases, by distribution."""
     log = await read_json(brokers, Topic.DISTRIBUTION_LOG)
-    (released,) = [one for one in log if one.get("receipt") == "released"]
-    assert released["warning"] == "not_enough_codes: up to 10 of camp_1 are needed, 3 are free"
+    return {one["distribution_id"]: one.get("warning") for one in log if one.get("receipt") == "released"}
+
+
+async def test_members_are_counted_who_came_after_a_segment_was_synced_or_whom_upstream_keeps(
+    brokers: Kafka, tmp_path: Path, database: str
+) -> None:
+    # Nobody is told of a count, so the hold is longer than one takes.
+    settings = {"HOLD": 5 * HOLD_SECONDS, "POSTGRES": database}
+    ledger = PostgresLedger(database)
+    await ledger.add("camp_1", ["a", "b", "c"])
+    await ledger.close()
+    async with Workers(brokers, tmp_path, settings=settings) as workers:
+        worker = await workers.started()
+        await push(brokers, "campaigns", campaign())
+        await push(brokers, "segments", GOLD)
+        await push(brokers, "segments", segment())
+
+        async def synced() -> bool:
+            return "segments/seg_gold" in await table(brokers, Topic.DEFINITIONS)
+
+        await until(synced, within=IN_TIME, what="the segment in force")
+        await customers(brokers, 40)
+        await enter(brokers, "seg_1", 7)
+        await all_committed(brokers, workers.app_id, Topic.CUSTOMERS, Topic.CUSTOMER_EVENTS)
+        await push(brokers, "distributions", TO_GOLD | {"action": CODES})
+        upstream = manual(id="distr_2", name="2", action=CODES, audience={"segment_id": "seg_1"})
+        await push(brokers, "distributions", upstream)
+        for identity in ("distr_1", "distr_2"):
+            await until_state(brokers, "done", identity)
+        await workers.stop(worker)
+    assert await released_with(brokers) == {
+        "distr_1": "not_enough_codes: up to 20 of camp_1 are needed, 3 are free",
+        "distr_2": "not_enough_codes: up to 7 of camp_1 are needed, 3 are free",
+    }
 
 
 async def test_what_is_due_while_no_worker_runs_goes_when_one_does_and_what_was_paused_meanwhile_does_not(

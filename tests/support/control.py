@@ -20,8 +20,9 @@ Json = dict[str, Any]
 class ControlTask:
     """The host of a control processor; `push` and `report` are one chunk of one record each."""
 
-    def __init__(self, partitions: int = 2) -> None:
+    def __init__(self, partitions: int = 2, hold: int = HOLD) -> None:
         self.partitions = partitions
+        self.hold = hold
         self.stores: dict[str, StateStore] = {name: StateStore() for name in STORES}
         self.now = NOW
         self.offsets: dict[str, int] = {}
@@ -37,7 +38,7 @@ class ControlTask:
 
     def restart(self) -> None:
         """Build the processor anew from its stores."""
-        self.processor = ControlProcessor(self.stores, partitions=self.partitions, hold_milliseconds=HOLD)
+        self.processor = ControlProcessor(self.stores, partitions=self.partitions, hold_milliseconds=self.hold)
 
     def push(self, kind: str, record: Json | bytes | None, key: str = "", **header: bytes) -> Json:
         """Push one record now, and return its verdict."""

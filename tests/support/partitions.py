@@ -54,7 +54,7 @@ class FakePartition:
 
     def _obey(self, command: Json) -> None:
         kind, command_id = command["kind"], command["id"]
-        if kind in {"sync", "drop"}:
+        if kind in {"sync", "drop", "count"}:
             self.reports.append(Report(command_id, kind, self.number, scanned=1, total=1, done=True))
         elif kind == "send":
             identity = command["distribution"]["id"]

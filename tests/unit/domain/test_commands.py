@@ -18,6 +18,7 @@ CARRIED = orjson.loads(DEFINITION)
     [
         (commands.sync_command("seg_1", 4, DEFINITION), {"id": "sync:seg_1:4", "kind": "sync", "segment": CARRIED}),
         (commands.drop_command("seg_1", 5), {"id": "drop:seg_1:5", "kind": "drop", "segment_id": "seg_1"}),
+        (commands.count_command("seg_1", 5), {"id": "count:seg_1:5", "kind": "count", "segment_id": "seg_1"}),
         (
             commands.send_command("distr_1", DEFINITION, {"campaign": {"id": "c"}}, {"segment_id": "seg_1"}),
             {

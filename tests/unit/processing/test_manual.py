@@ -184,6 +184,7 @@ def test_what_is_missing_blocks_it_and_then_it_goes_at_once_if_its_time_has_pass
     control.wait(HOLD + MINUTE)
     assert control.commands == []
     control.push("campaigns", campaign())
+    control.wait()
     assert control.command_ids(0) == ["send:distr_1"]
 
 
@@ -514,6 +515,11 @@ def warnings(control: ControlTask) -> dict[str, str | None]:
     return {one["receipt"]: one.get("warning") for one in control.log if "receipt" in one}
 
 
+def released_with(control: ControlTask) -> dict[str, str | None]:
+    """The warnings of the releases, by distribution."""
+    return {one["distribution_id"]: one.get("warning") for one in control.log if one.get("receipt") == "released"}
+
+
 @pytest.mark.parametrize(
     ("free", "warning"), [(13, "not_enough_codes: up to 14 of camp_1 are needed, 13 are free"), (14, None)]
 )
@@ -530,7 +536,7 @@ def test_a_release_that_may_need_more_codes_than_there_are_is_warned_of(
     assert control.statuses["distr_1"]["state"] == "sending"
 
 
-def test_nobody_is_warned_where_nobody_knows_or_codes_are_made(control: ControlTask) -> None:
+def test_nobody_is_warned_where_codes_are_made_and_what_nobody_could_count_is_told(control: ControlTask) -> None:
     to_gold_with_codes(control, 7)  # and no database answers
     control.codes["camp_2"] = 0
     control.push("campaigns", campaign(id="camp_2", name="2", type="auto_update"))
@@ -539,10 +545,14 @@ def test_nobody_is_warned_where_nobody_knows_or_codes_are_made(control: ControlT
     control.codes["camp_3"] = 0
     control.push("campaigns", campaign(id="camp_3", name="3"))
     upstream = {"type": "codes", "campaign_id": "camp_3"}
-    control.push("distributions", manual(id="d3", name="3", action=upstream))  # its segment is kept elsewhere
+    control.push("distributions", manual(id="d3", name="3", action=upstream))  # and one partition does not answer
+    control.report("count", "seg_1:2", 0, matched=9)
     control.wait(HOLD)
-    assert [one["receipt"] for one in control.log if "receipt" in one][-3:] == ["released"] * 3
-    assert set(warnings(control).values()) == {None}
+    assert released_with(control) == {
+        "distr_1": "codes_not_counted: up to 14 of camp_1 are needed, how many are free is not known",
+        "d2": None,
+        "d3": "codes_not_counted: how many of camp_3 are needed is not known",
+    }
 
 
 def test_one_customer_needs_one_code_and_a_new_sync_tells_a_new_size(control: ControlTask) -> None:
@@ -552,8 +562,94 @@ def test_one_customer_needs_one_code_and_a_new_sync_tells_a_new_size(control: Co
     control.push("distributions", manual(id="d2", name="2", action=CODES, audience={"customer": {"id": "cust_1"}}))
     control.codes["camp_1"] = 0
     control.wait(HOLD)
-    told = {one["distribution_id"]: one.get("warning") for one in control.log if one.get("receipt") == "released"}
-    assert told == {
+    assert released_with(control) == {
         "distr_1": "not_enough_codes: up to 8 of camp_1 are needed, 0 are free",
         "d2": "not_enough_codes: up to 1 of camp_1 are needed, 0 are free",
     }
+
+
+def to_members_kept_upstream(control: ControlTask, **fields: Any) -> None:
+    """Hold a distribution of codes to a segment that upstream keeps; there are three codes."""
+    control.codes["camp_1"] = 3
+    control.push("campaigns", campaign())
+    control.push("distributions", manual(action=CODES, **fields))
+
+
+def test_members_are_counted_during_the_hold_where_no_sync_has_just_done_so(control: ControlTask) -> None:
+    to_members_kept_upstream(control)
+    command = {"id": "count:seg_1:0", "kind": "count", "segment_id": "seg_1"}
+    assert control.commands == [(0, command), (1, command)]
+    control.restart()
+    for partition in range(2):
+        control.report("count", "seg_1:0", partition, matched=partition + 1, scanned=5, total=5)
+    assert warnings(control) == {"held": None}
+    control.now += MINUTE
+    control.push("distributions", manual(action=CODES, name="Edited"))
+    assert control.command_ids(0) == ["count:seg_1:0", "count:seg_1:1"]
+    control.report("count", "seg_1:1", 0, matched=4)
+    control.report("count", "seg_1:0", 1, matched=90)  # read again
+    control.report("count", "seg_1:1", 1, matched=1)
+    control.restart()
+    control.settle()
+    control.wait(HOLD)
+    assert released_with(control) == {"distr_1": "not_enough_codes: up to 5 of camp_1 are needed, 3 are free"}
+
+
+def test_a_segment_that_was_synced_long_ago_is_counted_and_one_that_was_synced_since_is_not(
+    control: ControlTask,
+) -> None:
+    to_gold_with_codes(control, 1)
+    control.wait(MINUTE)
+    control.codes["camp_1"] = 3
+    control.push("distributions", manual(id="d2", name="2", action=CODES, audience={"segment_id": "seg_gold"}))
+    assert control.command_ids(0) == ["sync:seg_gold:1", "count:seg_gold:1"]
+    control.report("count", "seg_gold:1", 0, matched=4)
+    control.push("segments", dynamic_segment(filter={"metadata.club": {"conditions": {"$is": ["silver"]}}}))
+    control.report("count", "seg_gold:1", 1, matched=90)  # of those who were members before
+    control.synced("seg_gold", 2, 2)
+    control.wait(HOLD)
+    assert control.command_ids(0)[2] == "sync:seg_gold:2"
+    assert set(control.command_ids(0)[3:]) == {"send:distr_1", "send:d2"}
+    assert released_with(control)["d2"] == "not_enough_codes: up to 4 of camp_1 are needed, 3 are free"
+
+
+def test_of_a_segment_that_has_gone_and_come_back_nothing_is_known(control: ControlTask) -> None:
+    to_members_kept_upstream(control)
+    for partition in range(2):
+        control.report("count", "seg_1:0", partition, matched=1)
+    control.push("segments", None, "seg_1")
+    control.push("segments", segment())
+    control.wait(HOLD)
+    assert released_with(control) == {"distr_1": "codes_not_counted: how many of camp_1 are needed is not known"}
+
+
+def test_nobody_is_counted_who_needs_no_code_of_a_pool_or_when_there_is_no_time(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.push("campaigns", campaign(type="auto_update"))
+    control.push("distributions", manual(id="d2", name="2", action=CODES))
+    control.push("distributions", manual(id="d3", name="3", action=CODES, audience={"customer": {"id": "cust_1"}}))
+    assert control.commands == []
+    at_once = ControlTask(hold=0)
+    at_once.settle()
+    at_once.push("segments", segment())
+    to_members_kept_upstream(at_once)
+    assert at_once.commands == []
+
+
+def test_codes_are_counted_also_without_a_hold_and_for_an_edit_that_comes_when_it_is_due(control: ControlTask) -> None:
+    at_once = ControlTask(hold=0)
+    at_once.settle()
+    at_once.push("segments", dynamic_segment())
+    at_once.synced("seg_gold", 0, 7)
+    to_members_kept_upstream(at_once, audience={"segment_id": "seg_gold"})
+    at_once.wait()
+    assert released_with(at_once) == {"distr_1": "not_enough_codes: up to 14 of camp_1 are needed, 3 are free"}
+    to_one = {"audience": {"customer": {"id": "cust_1"}}}
+    control.codes["camp_2"] = 0
+    control.push("campaigns", campaign(id="camp_2", name="2"))
+    control.push("distributions", manual(**to_one))
+    control.now += HOLD
+    control.push("distributions", manual(**to_one, action={"type": "codes", "campaign_id": "camp_2"}))
+    assert released_with(control) == {}
+    control.wait()
+    assert released_with(control) == {"distr_1": "not_enough_codes: up to 1 of camp_2 are needed, 0 are free"}

@@ -76,7 +76,8 @@ def test_one_that_is_not_live_stays_as_it_is(control: ControlTask, status: str) 
 def test_a_release_is_stopped_and_resumed(control: ControlTask) -> None:
     control.push("distributions", manual(action=CODES))
     control.wait(HOLD)
-    assert control.commands[0][1]["action"] == {"campaign": campaign()}
+    send = next(command for _, command in control.commands if command["kind"] == "send")
+    assert send["action"] == {"campaign": campaign()}
     control.report("out_of_codes", "distr_1:0", 1)
     for partition in (0, 1):
         control.report("stop", "distr_1:1", partition, emitted=1, remaining=2)

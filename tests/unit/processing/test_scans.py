@@ -10,6 +10,7 @@ import pytest
 from streamproc.domain.commands import (
     Command,
     backfill_command,
+    count_command,
     drop_command,
     end_command,
     resume_command,
@@ -20,8 +21,8 @@ from streamproc.domain.commands import (
 from streamproc.domain.customers import CustomerState
 from streamproc.domain.jobs import job_id
 from streamproc.domain.partitions import partition_of
+from streamproc.processing import counts, send_walk
 from streamproc.processing import scans as scans_module
-from streamproc.processing import send_walk
 from streamproc.processing.bringing import Bringing
 from streamproc.processing.outgoing import Outgoing
 from streamproc.processing.sender import Sender
@@ -40,6 +41,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (scans_module, "BROUGHT"),
         (scans_module, "BROUGHT_AT_LEAST"),
+        (counts, "LOOKED_AT"),
         (send_walk, "LOOKED_AT"),
         (send_walk, "DECODED"),
         (send_walk, "LISTED"),
@@ -625,3 +627,28 @@ def test_a_single_customer_whose_job_is_too_large_is_answered_for_all_the_same(s
     assert b"text" not in (synced.state.get(b"a") or b"")
     synced.take("partition-commands", [(key, value)])
     assert len(synced.lanes["dead-letters"]) == 2
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_count_finds_the_members_and_changes_nothing(task: CustomerTask, restarts: bool) -> None:
+    task.customers(customer("b", "tin"), customer("d", "tin", name="seg_1"))
+    task.commands(sync())
+    task.run()
+    before, reported = dict(task.state.items()), len(task.lanes["partition-reports"])
+    task.restarts_always = restarts
+    task.commands(count_command("seg_1", 4), count_command("seg_2", 5))
+    task.lose_step()
+    assert task.run() == 6
+    told = sorted(task.told("partition-reports")[reported:], key=lambda report: str(report["command_id"]))
+    assert [(one["command_id"], one["scanned"], one["matched"], one["total"], one["done"]) for one in told] == [
+        ("count:seg_1:4", 5, 3, 5, True),
+        ("count:seg_2:5", 5, 0, 5, True),
+    ]
+    assert dict(task.state.items()) == before
+    assert not [key for key, _ in task.task_state.items() if key.startswith(b"counts/")]
+
+
+def test_a_count_takes_turns_with_a_sync(task: CustomerTask) -> None:
+    task.commands(count_command("seg_1", 4), sync())
+    assert task.run() == 6
+    assert {report["kind"] for report in task.told("partition-reports") if report["done"]} == {"count", "sync"}
