@@ -1,7 +1,9 @@
 """Everything that can be set, from `STREAMPROC_...` variables or flags; all problems are reported together."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -10,6 +12,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streamproc.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "STREAMPROC_"
+
+
+# Of an address of a database: a name, a number or [a number of IPv6], and a port; or nothing.
+_HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>\d{0,5}))?")
+_MOST_PORT = 65_535
 
 
 class Settings(BaseSettings):
@@ -38,7 +45,6 @@ class Settings(BaseSettings):
     postgres: str = Field(
         "",
         description="where unique codes are kept, postgresql://user:password@host:port/database; without it they wait",
-        pattern=r"^(postgres(ql)?://.*)?$",
         repr=False,
     )
 
@@ -80,11 +86,33 @@ class Settings(BaseSettings):
             raise ValueError(f"no time zone {name!r}; use a name such as Europe/Warsaw") from None
         return name
 
+    @field_validator("postgres")
+    @classmethod
+    def _is_of_a_database(cls, address: str) -> str:
+        return address and check_postgres(address)
+
     @model_validator(mode="after")
     def _sasl_is_complete(self) -> "Settings":
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
             raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
         return self
+
+
+def check_postgres(address: str) -> str:
+    """Return the address of a database. Raises `ValueError`, whose text holds nothing of it: it may have a password."""
+    try:
+        scheme, place = urlsplit(address)[:2]
+    except ValueError:
+        scheme, place = "", ""
+    hosts = [_HOST.fullmatch(host) for host in place.rpartition("@")[2].split(",")]
+    if scheme not in {"postgresql", "postgres"} or not all(
+        host is not None and int(host["port"] or 0) <= _MOST_PORT for host in hosts
+    ):
+        raise ValueError(
+            "not an address such as postgresql://user:password@host:port/database; "
+            "in user and password write / : @ # ? % as %2F %3A %40 %23 %3F %25"
+        )
+    return address
 
 
 def load_settings(given: Mapping[str, Any]) -> Settings:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from streamproc.errors import LedgerUnavailable
-from streamproc.settings import ENVIRONMENT_PREFIX
+from streamproc.settings import ENVIRONMENT_PREFIX, check_postgres
 
 _VARIABLE = ENVIRONMENT_PREFIX + "POSTGRES"
 
@@ -26,6 +26,11 @@ def database_option(command: Callable[..., None]) -> Callable[..., None]:
         address = postgres or os.environ.get(_VARIABLE)
         if not address:
             click.echo(f"Error: no database; give --postgres or set {_VARIABLE}", err=True)
+            sys.exit(2)
+        try:
+            check_postgres(address)
+        except ValueError as error:
+            click.echo(f"Error: {'--postgres' if postgres else _VARIABLE}: {error}", err=True)
             sys.exit(2)
         command(address=address, **rest)
 

@@ -33,7 +33,7 @@ class Database:
         """Lend a connection with a transaction around the block. Raises `LedgerUnavailable`."""
         try:
             async with self._opening:
-                pool = self._opened = self._opened or await self._open()
+                pool = self._opened = self._opened or await self._reach()
             async with pool.acquire(timeout=_CONNECT_SECONDS) as connection, connection.transaction(**options):
                 yield connection
         except _FAILURES as error:
@@ -44,6 +44,17 @@ class Database:
         if self._opened is not None:
             self._opened.terminate()
             self._opened = None
+
+    async def _reach(self) -> asyncpg.Pool:
+        try:
+            return await self._open()
+        except FileNotFoundError as error:
+            raise LedgerUnavailable("PostgreSQL: there is no file for TLS where the address says") from error
+        except _FAILURES:
+            raise  # some of them are ValueErrors too
+        except (ValueError, OverflowError):
+            # What the driver says of an address that it cannot read may quote the password.
+            raise LedgerUnavailable("PostgreSQL: the address of the database cannot be read") from None
 
     async def _open(self) -> asyncpg.Pool:
         connection = await asyncpg.connect(self._address, timeout=_CONNECT_SECONDS)

@@ -3,7 +3,7 @@
 import pytest
 
 from streamproc.errors import SettingsError
-from streamproc.settings import load_settings
+from streamproc.settings import check_postgres, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +41,39 @@ def test_sasl_without_a_user_is_refused() -> None:
 def test_a_password_is_not_shown() -> None:
     given = {"kafka": "a:1", "security_protocol": "SASL_PLAINTEXT", "sasl_username": "me", "sasl_password": "secret"}
     assert "secret" not in repr(load_settings(given))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://postgres@127.0.0.1:5432/streamproc",
+        "postgres://user:p%40ss%2Fword@db.example/codes?sslmode=verify-full",
+        "postgresql://one:5432,two:5433/codes?target_session_attrs=read-write",
+        "postgresql://user@[::1]:5432/codes",
+        "postgresql:///codes?host=/run/postgresql",
+    ],
+)
+def test_addresses_of_databases_are_taken_as_the_driver_does(address: str) -> None:
+    assert load_settings({"kafka": "a:1", "postgres": address}).postgres == check_postgres(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mysql://user:secret@db/codes",
+        "user:secret@db",
+        "host=db password=secret",
+        "postgresql://user:secret/more@db/codes",
+        "postgresql://user:secret#more@db/codes",
+        "postgresql://user:secret@db:port/codes",
+        "postgresql://user:secret@db:65536/codes",
+        "postgresql://user:secret@[::1/codes",
+    ],
+)
+def test_what_is_no_address_of_a_database_is_refused_without_showing_it(address: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"kafka": "a:1", "postgres": address})
+    (problem,) = refused.value.problems
+    assert problem.startswith("postgres: not an address such as postgresql://")
+    assert problem.endswith("(variable STREAMPROC_POSTGRES)")
+    assert "secret" not in problem

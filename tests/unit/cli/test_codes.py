@@ -97,6 +97,17 @@ def test_without_a_database_it_says_how_to_name_one(monkeypatch: pytest.MonkeyPa
     assert (result.exit_code, result.stderr) == (2, "Error: no database; give --postgres or set STREAMPROC_POSTGRES\n")
 
 
+def test_what_is_no_address_of_a_database_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = "postgresql://shop:secret/more@db/codes"
+    given = run("status", "--postgres", wrong)
+    monkeypatch.setenv("STREAMPROC_POSTGRES", wrong)
+    named = run("status")
+    assert (given.exit_code, named.exit_code) == (2, 2)
+    assert given.stderr.startswith("Error: --postgres: not an address")
+    assert named.stderr.startswith("Error: STREAMPROC_POSTGRES: not an address")
+    assert "secret" not in given.stderr + named.stderr
+
+
 def test_a_database_that_does_not_answer_is_an_error_that_says_so() -> None:
     result = run("status", "--postgres", "postgresql://postgres@127.0.0.1:1/none")
     assert result.exit_code == 2
