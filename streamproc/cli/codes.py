@@ -1,16 +1,15 @@
 """`streamproc codes`: pools of unique codes, filled and looked at."""
 
+import asyncio
 import re
-import string
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BufferedReader
-from time import monotonic
-from typing import Any, TypeVar
 
 import click
 import orjson
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,11 +19,12 @@ from streamproc.cli.database import database_option, reach_database
 from streamproc.cli.examples import examples
 from streamproc.cli.in_force import read_in_force
 from streamproc.cli.json_lines import read_lines
+from streamproc.cli.progress import Progress
 from streamproc.codes.ledger import Ledger, Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.domain.codes import CODE_LENGTH
-from streamproc.domain.form import CODE_TEXT
-from streamproc.errors import SettingsError
+from streamproc.domain.form import CODE_TEXT, ID_LENGTH, Id
+from streamproc.errors import LedgerUnavailable, SettingsError
 from streamproc.settings import load_settings
 from streamproc.topics import Topic
 
@@ -33,9 +33,6 @@ _MARK = "\ufeff"  # with which some programs begin a file
 _AT_ONCE = 50_000  # codes in one transaction
 _SHOWN = 10  # lines that are named of each sort
 _PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
-_PROGRESS_SECONDS = 0.5
-
-_Answer = TypeVar("_Answer")
 
 
 @click.group(
@@ -55,7 +52,7 @@ def codes() -> None:
         "zcat codes.gz | streamproc codes import camp_spring - --unchecked",
     ),
 )
-@click.argument("campaign")
+@click.argument("campaign", callback=lambda _context, _parameter, campaign: _checked_id(campaign))
 @click.argument("file", type=click.File("rb"))
 @click.option("--unchecked", is_flag=True, help="Do not look whether the campaign is in force.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -77,18 +74,34 @@ def import_(
     Blanks around a code and empty lines are passed over. Codes that the pool has or had already are told and change
     nothing, so an import that was broken off is simply made again. Lines that are no codes are told and left out.
 
-    Exit status: 0; 1 when a line is no code or the campaign is not in force; 2 when the database or the brokers are
-    not there.
+    Exit status: 0; 1 when a line is no code, the campaign is not in force, or the import was broken off; 2 when the
+    database or the brokers are not there, or the file cannot be read.
     """
     if not unchecked and not _is_in_force(campaign, brokers, prefix):
         click.echo(f"Error: no campaigns/{campaign} in force; push it first, or give --unchecked", err=True)
         sys.exit(1)
-    report = _reach(address, lambda ledger: _import(ledger, campaign, file))
+    report = ImportReport()
+    try:
+        _import(PostgresLedger(address), campaign, file, report)
+    except (LedgerUnavailable, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        report.tell_so_far(campaign)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        report.tell_so_far(campaign)
+        raise
     if as_json:
         click.echo(orjson.dumps({"campaign": campaign, **report.as_json()}))
     else:
         click.echo(f"{campaign}: {report.new:,} new, {report.duplicates:,} already there, {report.wrong:,} no codes")
     sys.exit(1 if report.wrong else 0)
+
+
+def _checked_id(campaign: str) -> str:
+    try:
+        return TypeAdapter(Id).validate_python(campaign)
+    except ValidationError:
+        raise click.BadParameter(f"an id has 1 to {ID_LENGTH} characters, and no control characters") from None
 
 
 @codes.command(epilog=examples("streamproc codes status", "streamproc codes status camp_spring --json"))
@@ -100,7 +113,7 @@ def status(*, address: str, campaign: str | None, as_json: bool) -> None:
 
     Exit status: 0; 1 when there is no pool of this campaign; 2 when the database is not there.
     """
-    pools = _reach(address, lambda ledger: ledger.pools())
+    pools = reach_database(_pools(address))
     shown = [pool for pool in pools if campaign in {None, pool.campaign_id}]
     if as_json:
         for pool in shown:
@@ -128,6 +141,7 @@ class ImportReport:
     new: int = 0
     duplicates: int = 0
     wrong: int = 0
+    progress: Progress = field(default_factory=lambda: Progress("codes"))
     _named: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, int]:
@@ -137,30 +151,34 @@ class ImportReport:
     def name(self, line: int, what: str) -> None:
         """Say what is the matter with a line, unless enough of the sort have been named."""
         named = self._named[what] = self._named.get(what, 0) + 1
+        if named <= _SHOWN + 1:
+            self.progress.end()
         if named <= _SHOWN:
             click.echo(f"line {line}: {what}", err=True)
         elif named == _SHOWN + 1:
             click.echo(f"more lines: {what}", err=True)
 
+    def tell_so_far(self, campaign: str) -> None:
+        """Say what is in the pool, though the import was broken off."""
+        if done := self.new + self.duplicates:
+            told = f"{campaign}: broken off; {done:,} codes are there, {self.new:,} of them new; import the file again"
+            click.echo(told, err=True)
 
-async def _import(ledger: Ledger, campaign: str, file: BufferedReader) -> ImportReport:
-    report = ImportReport()
-    begun = shown = monotonic()
-    is_seen = sys.stderr.isatty()
-    for several in _batches(_read(file, report)):
-        places = await ledger.add(campaign, [code for _, code in several])
-        for place in places:
-            report.name(several[place][0], "already there")
-        report.duplicates += len(places)
-        report.new += len(several) - len(places)
-        now = monotonic()
-        if is_seen and now - shown > _PROGRESS_SECONDS:
-            shown = now
-            done = report.new + report.duplicates
-            click.echo(f"\r{done:,} codes, {done / (now - begun):,.0f}/s ", err=True, nl=False)
-    if shown != begun:
-        click.echo(err=True)
-    return report
+
+def _import(ledger: Ledger, campaign: str, file: BufferedReader, report: ImportReport) -> None:
+    # The file is read outside of the event loop: there an interrupt would wait for the next line.
+    with asyncio.Runner() as runner:
+        try:
+            for several in _batches(_read(file, report)):
+                places = runner.run(ledger.add(campaign, [code for _, code in several]))
+                report.duplicates += len(places)
+                report.new += len(several) - len(places)
+                for place in places:
+                    report.name(several[place][0], "already there")
+                report.progress.add(len(several))
+        finally:
+            report.progress.end()
+            runner.run(ledger.close())
 
 
 def _read(file: BufferedReader, report: ImportReport) -> Iterator[tuple[int, str]]:
@@ -169,22 +187,27 @@ def _read(file: BufferedReader, report: ImportReport) -> Iterator[tuple[int, str
     for lines in read_lines(file):
         for line in lines:
             number += 1
-            if not line.strip():
-                continue
             code = _as_code(line)
+            if code == "":
+                continue
             if code is None:
                 report.wrong += 1
-                report.name(number, f"no code: 1 to {CODE_LENGTH} characters, no quotes, backslashes or controls")
+                report.name(
+                    number,
+                    f"no code: 1 to {CODE_LENGTH} characters in UTF-8 that can be seen, no quotes or backslashes",
+                )
             else:
                 yield number, code
 
 
 def _as_code(line: bytes) -> str | None:
     try:
-        code = line.decode().strip(_MARK + string.whitespace)
+        code = line.decode().removeprefix(_MARK).strip()
     except UnicodeDecodeError:
         return None
-    return code if len(code) <= CODE_LENGTH and _CODE.match(code) else None
+    # Beyond what a code may hold, nothing that a customer cannot see in it: files come from spreadsheets.
+    is_code = len(code) <= CODE_LENGTH and _CODE.match(code) and code.isprintable()
+    return code if is_code or not code else None
 
 
 def _batches(found: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
@@ -198,15 +221,12 @@ def _batches(found: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]
         yield batch
 
 
-def _reach(address: str, work: Callable[[Ledger], Coroutine[Any, Any, _Answer]]) -> _Answer:
-    async def done() -> _Answer:
-        ledger = PostgresLedger(address)
-        try:
-            return await work(ledger)
-        finally:
-            await ledger.close()
-
-    return reach_database(done())
+async def _pools(address: str) -> Sequence[Pool]:
+    ledger = PostgresLedger(address)
+    try:
+        return await ledger.pools()
+    finally:
+        await ledger.close()
 
 
 def _table(pools: list[Pool]) -> Table:

@@ -21,6 +21,7 @@ class Progress:
         self._is_seen = is_wanted and sys.stderr.isatty()
         self._begun = monotonic()
         self._shown: float | None = None
+        self._is_open = False
         self._count = 0
 
     def add(self, count: int) -> None:
@@ -28,11 +29,12 @@ class Progress:
         self._count += count
         now = monotonic()
         if self._is_seen and now - (self._shown or self._begun + _PATIENCE_SECONDS) > _SHOWN_EVERY_SECONDS:
-            self._shown = now
+            self._shown, self._is_open = now, True
             rate = self._count / (now - self._begun)
             click.echo(f"\r{self._count:,} {self._of}{self._what}, {rate:,.0f}/s ", err=True, nl=False)
 
     def end(self) -> None:
-        """Leave the last count standing in a line of its own."""
-        if self._shown is not None:
+        """Leave the last count standing in a line of its own; also before something else is said, to go on later."""
+        if self._is_open:
+            self._is_open = False
             click.echo(err=True)

@@ -1,5 +1,6 @@
 """`streamproc codes`: files in, pools filled; and what is in them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -48,12 +49,54 @@ def test_each_line_is_a_code_but_for_empty_ones_and_what_is_there_already(tmp_pa
 
 
 @pytest.mark.usefixtures("ledger")
-@pytest.mark.parametrize("line", [b'a"b', b"a\\b", b"a\x00b", b"\xff", b"x" * 129, b"a\tb"])
+@pytest.mark.parametrize(
+    "line", [b'a"b', b"a\\b", b"a\x00b", b"\xff", b"x" * 129, b"x" * 1_000_000, b"a\tb", b"a\rb", "a\u200bb".encode()]
+)
 def test_a_line_that_is_no_code_is_told_and_the_others_are_taken(line: bytes) -> None:
     result = import_codes(b"one\n" + line + b"\ntwo\n")
     assert result.exit_code == 1
     assert result.stdout == "camp_1: 2 new, 0 already there, 1 no codes\n"
     assert result.stderr.startswith("line 2: no code: 1 to 128 characters")
+
+
+@pytest.mark.usefixtures("ledger")
+def test_blanks_of_any_alphabet_around_a_code_are_no_part_of_it() -> None:
+    result = import_codes("A\n\u00a0A\u00a0\n\u3000\n\u00a0 \n\ufeffB\n".encode())
+    assert (result.exit_code, result.stdout) == (0, "camp_1: 2 new, 1 already there, 0 no codes\n")
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("campaign", ["", "a\nb", "x" * 257, "\udcff"])
+def test_what_can_be_no_campaign_is_refused(campaign: str) -> None:
+    result = run("import", campaign, "-", "--unchecked", given=b"a\n")
+    assert result.exit_code == 2
+    assert "an id has 1 to 256 characters" in result.stderr
+    assert pool() == {}
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    for name, told in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file or directory")):
+        result = run("import", "camp_1", name, "--unchecked")
+        assert result.exit_code == 2
+        assert f"'{name}': {told}" in result.stderr
+
+
+@pytest.mark.usefixtures("ledger")
+def test_of_a_file_that_breaks_off_it_is_told_what_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(_: object) -> Iterator[list[bytes]]:
+        yield [b"a", b"b", b"c"]
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(command, "_AT_ONCE", 2)
+    monkeypatch.setattr(command, "read_lines", breaks)
+    result = import_codes(b"")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        "Error: [Errno 5] Input/output error",
+        "camp_1: broken off; 2 codes are there, 2 of them new; import the file again",
+    ]
+    assert pool() == {"camp_1": (2, 0)}
 
 
 @pytest.mark.usefixtures("ledger")

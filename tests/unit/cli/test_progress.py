@@ -26,6 +26,22 @@ def test_people_at_a_terminal_are_told_how_far_it_is(
 
 
 @pytest.mark.usefixtures("impatient")
+def test_what_is_said_in_between_stands_in_lines_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr("streamproc.cli.progress._SHOWN_EVERY_SECONDS", -1.0)
+    progress = Progress("events")
+    for _ in range(2):
+        progress.add(10)
+        progress.end()
+        progress.end()
+        print("said", file=sys.stderr)
+    first, said, second, again = capsys.readouterr().err.replace("\r", "").splitlines()
+    assert (first.startswith("10 events"), second.startswith("20 events"), said, again) == (True, True, "said", "said")
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("is_terminal", "is_wanted"), [(False, True), (True, False)])
 def test_nobody_else_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool, is_wanted: bool
