@@ -42,6 +42,9 @@ from streamproc.runtime.tasks import Tasks
 from streamproc.settings import Settings
 from streamproc.topics import CONFIG_TOPICS, Topic
 
+# Judging a record takes about 0.1 ms, in which no event of this worker is decided.
+JUDGED_AT_ONCE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -153,7 +156,7 @@ def _control_spec(settings: Settings, partitions: Mapping[str, int], ledger: Led
     async def prepare(processor: ControlProcessor, _: Sequence[Slice]) -> None:
         processor.take_codes_free(await codes_free(ledger, processor.codes_needed(now_milliseconds())))
 
-    return TaskSpec("control", CONTROL_SOURCES, CONTROL_STORES, build, prepare=prepare)
+    return TaskSpec("control", CONTROL_SOURCES, CONTROL_STORES, build, prepare=prepare, chunk_records=JUDGED_AT_ONCE)
 
 
 def _customer_spec(settings: Settings, definitions: Definitions, gate: Gate, partitions: Mapping[str, int]) -> TaskSpec:

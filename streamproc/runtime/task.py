@@ -53,6 +53,8 @@ class TaskSpec:
     #: Awaited before each chunk or step is decided: gets the processor what it needs from elsewhere. It may take any
     #: time and fail in no way; a rebalance does not wait for it.
     prepare: Callable[[Any, Sequence[Slice]], Awaitable[None]] | None = None
+    #: Records in one chunk at most, where deciding one takes long: no other task of the worker gets on meanwhile.
+    chunk_records: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Task:
         self.state = TaskState.STARTING
         self._kafka = kafka
         self._options = options
+        self._chunk_records = min(options.chunk_records, spec.chunk_records or options.chunk_records)
         self._group = group
         self._listener = listener
         self._turns = turns
@@ -124,7 +127,7 @@ class Task:
         self.positions: dict[TopicPartition, int | None] = {}
         #: By source, from where the next slice has to be.
         self._accepted: dict[TopicPartition, int | None] = {}
-        self._waiting = WaitingSlices(limit=2 * options.chunk_records)
+        self._waiting = WaitingSlices(limit=2 * self._chunk_records)
         self._assigned = asyncio.Event()
         self._assigned.set()
         #: Counts what the group has said, so that a seek from before its last word is not taken for one after it.
@@ -301,11 +304,11 @@ class Task:
 
     async def _next_chunk(self) -> None:
         """Do what waits, if anything does."""
-        is_short = 0 < self._waiting.records < self._options.chunk_records
+        is_short = 0 < self._waiting.records < self._chunk_records
         # With long work at hand its next step is company enough.
         if self._options.linger_seconds and is_short and not self._is_due():
             await asyncio.sleep(self._options.linger_seconds)
-        chunk = self._waiting.take(self._options.chunk_records)
+        chunk = self._waiting.take(self._chunk_records)
         if chunk is not None:
             await self._take_in_hand(chunk)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -21,6 +22,7 @@ from streamproc.runtime.transport import ChunkConsumer
 from tests.support.eventually import eventually
 from tests.support.runtime import (
     COPIES,
+    COPY_SPEC,
     COUNTS,
     SECOND_SOURCE,
     SOURCE,
@@ -317,3 +319,21 @@ async def test_a_slice_lost_on_its_way_to_the_task_ends_the_worker_and_its_recor
     async with copy_worker(topics) as healthy:
         await done(healthy, records=2)
     assert [value for _, value in await read_partition(topics, COPIES, 0)] == [b"1", b"2"]
+
+
+async def test_a_kind_of_task_that_takes_long_for_a_record_gets_chunks_of_its_own_size(topics: Kafka) -> None:
+    sizes: list[int] = []
+
+    class Counted(CopyProcessor):
+        """Notes how much it is given at once."""
+
+        def process(self, slices: Sequence[Slice], now: int) -> Output:
+            sizes.append(sum(len(piece.records) for piece in slices))
+            return super().process(slices, now)
+
+    await produce(topics, SOURCE, [(0, b"key", b"%d" % number) for number in range(100)])
+    spec = replace(COPY_SPEC, build=lambda _, stores: Counted(0, stores[COUNTS]), chunk_records=7)
+    async with copy_worker(topics, spec=spec) as worker:
+        await done(worker, records=100)
+    assert (max(sizes), sum(sizes)) == (7, 100)
+    assert len(await read_partition(topics, COPIES, 0)) == 100
