@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
@@ -33,10 +33,12 @@ def make_topics(variables: dict[str, str], partitions: int) -> None:
 
 
 @asynccontextmanager
-async def running_worker(variables: dict[str, str]) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def running_worker(
+    variables: dict[str, str], command: Sequence[str] = (*STREAMPROC, "worker")
+) -> AsyncIterator[subprocess.Popen[bytes]]:
     """Run one worker process; its log is shown when it fails."""
     with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
-        worker = _start(variables, log)
+        worker = _start(command, variables, log)
         try:
             yield worker
         finally:
@@ -52,8 +54,8 @@ async def running_worker(variables: dict[str, str]) -> AsyncIterator[subprocess.
                 print(log.read()[-4000:], file=sys.stderr)
 
 
-def _start(variables: dict[str, str], log: IO[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*STREAMPROC, "worker"], env=variables, stdout=log, stderr=log)
+def _start(command: Sequence[str], variables: dict[str, str], log: IO[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, env=variables, stdout=log, stderr=log)
 
 
 async def apply_definitions(variables: dict[str, str], live: int) -> float:

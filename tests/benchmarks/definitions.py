@@ -10,24 +10,34 @@ SEGMENT_EVENTS = ("customer.segment.entered", "customer.segment.left")
 SEGMENT = "seg_vip"
 
 
+# Distributions without a rule, which most events start.
+PLAIN: list[dict[str, Any]] = [
+    *({"event": event} for event in ORDER_EVENTS),
+    *({"event": "customer.custom_event", "custom_event": name} for name in CUSTOM_EVENTS),
+    *({"event": event, "segment_id": SEGMENT} for event in SEGMENT_EVENTS),
+]
+
+
 def write_configuration(folder: Path, live: int) -> None:
     """Write `live` distributions as JSON lines: one without a rule for each trigger, the others with a rule each."""
-    plain = [*({"event": event} for event in ORDER_EVENTS)]
-    plain += [{"event": "customer.custom_event", "custom_event": name} for name in CUSTOM_EVENTS]
-    plain += [{"event": event, "segment_id": SEGMENT} for event in SEGMENT_EVENTS]
-    rules = [_rule(number) for number in range(live - len(plain))]
-    distributions = [_distribution(number, trigger) for number, trigger in enumerate(plain[:live])]
-    distributions += [
+    plain = [plain_distribution(number) for number in range(min(live, len(PLAIN)))]
+    rules = [rule(number) for number in range(live - len(plain))]
+    ruled = [
         _distribution(
-            len(plain) + number,
-            {"event": ORDER_EVENTS[number % len(ORDER_EVENTS)], "validation_rule_id": rule["id"]},
+            len(PLAIN) + number,
+            {"event": ORDER_EVENTS[number % len(ORDER_EVENTS)], "validation_rule_id": one["id"]},
         )
-        for number, rule in enumerate(rules)
+        for number, one in enumerate(rules)
     ]
     segments = [{"id": SEGMENT, "name": "Best customers", "type": "external"}]
-    for kind, records in (("segments", segments), ("validation-rules", rules), ("distributions", distributions)):
+    for kind, records in (("segments", segments), ("validation-rules", rules), ("distributions", plain + ruled)):
         (folder / kind).mkdir(parents=True)
         (folder / kind / "all.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def plain_distribution(number: int) -> dict[str, Any]:
+    """One of the distributions without a rule."""
+    return _distribution(number, PLAIN[number])
 
 
 def _distribution(number: int, trigger: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +52,7 @@ def _distribution(number: int, trigger: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rule(number: int) -> dict[str, Any]:
+def rule(number: int) -> dict[str, Any]:
     """One customer metadata value that hardly any customer has, and an amount."""
     return {
         "id": f"val_{number}",
