@@ -1,6 +1,6 @@
 """Unique codes through real workers, a real broker and a real database."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from streamproc.codes.sql import migrations, query
 from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic, deliveries
+from tests.support.code_orders import configured, given, pay, requests_decided, until_given
 from tests.support.codes import codes
 from tests.support.configuration import campaign, distribution
 from tests.support.databases import fetch
 from tests.support.proxy import Proxy
-from tests.support.streams import all_committed, read_json, send_json
-from tests.support.workers import WorkerProcess, Workers, until
+from tests.support.streams import all_committed, read_json
+from tests.support.workers import Workers, until
 
 pytestmark = pytest.mark.broker
 
@@ -41,48 +42,6 @@ async def ledger(database: str) -> AsyncIterator[PostgresLedger]:
     await real.close()
 
 
-def paid(number: int) -> dict[str, Any]:
-    customer = {"id": f"cust_{number}", "email": f"{number}@shop.example", "phone": "1"}
-    data = {"customer": customer, "order": {"id": f"ord_{number}", "amount": 9000}}
-    return {"id": f"evt_{number}", "type": "customer.order.paid", "created_at": "2026-03-03T12:00:00Z", "data": data}
-
-
-async def pay(brokers: Kafka, *numbers: int) -> None:
-    for number in numbers:
-        await send_json(brokers, Topic.CUSTOMER_EVENTS, paid(number), key=f"cust_{number}")
-
-
-async def configured(brokers: Kafka, worker: WorkerProcess, *objects: tuple[Topic, dict[str, Any]]) -> None:
-    """Push objects and wait until the worker decides by them."""
-    before = await worker.metric("streamproc_table_position", table=Topic.DEFINITIONS)
-    for kind, record in objects:
-        await send_json(brokers, kind, record)
-
-    async def read() -> bool:
-        position = await worker.metric("streamproc_table_position", table=Topic.DEFINITIONS)
-        return position >= before + len(objects)
-
-    await until(read, within=IN_TIME, what="the definitions read")
-
-
-async def given(brokers: Kafka, channel: str = "email") -> dict[str, str]:
-    """Return the code of each event."""
-    jobs = [job for job in await read_json(brokers, deliveries(channel)) if job["action"]["type"] == "codes"]
-    assert len({job["id"] for job in jobs}) == len(jobs)
-    return {job["cause"]["event_id"]: job["action"]["voucher"]["code"] for job in jobs}
-
-
-async def until_given(brokers: Kafka, events: int) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-
-    async def enough() -> bool:
-        found.update(await given(brokers))
-        return len(found) == events
-
-    await until(enough, within=IN_TIME, what=f"{events} codes given")
-    return found
-
-
 async def until_news(brokers: Kafka, number: int) -> list[dict[str, Any]]:
     news: list[dict[str, Any]] = []
 
@@ -93,13 +52,6 @@ async def until_news(brokers: Kafka, number: int) -> list[dict[str, Any]]:
 
     await until(enough, within=IN_TIME, what=f"{number} jobs that publications started")
     return news
-
-
-async def requests_decided(worker: WorkerProcess, number: int) -> None:
-    async def enough() -> bool:
-        return await worker.metric("streamproc_chunk_records_sum", kind="code") == number
-
-    await until(enough, within=IN_TIME, what=f"{number} requests decided")
 
 
 async def test_a_code_is_taken_given_through_all_channels_and_published_and_what_that_starts_follows(
