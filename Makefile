@@ -17,7 +17,7 @@ install: $(INSTALLED) ## Make the virtual environment and install everything int
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "==> Python environment in .venv (first time: about half a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@STREAMPROC_PURE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,local]'
+	@STREAMPROC_PURE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,local,disk]'
 	@touch $@
 
 compile: $(COMPILED) ## Compile the event path in place; after changing one of its modules again, or `make pure`

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import faust
@@ -20,6 +23,7 @@ from streamproc.codes.desk import Desk, NoLedger
 from streamproc.codes.ledger import Ledger
 from streamproc.codes.levels import LevelReader, codes_free
 from streamproc.codes.postgres import PostgresLedger
+from streamproc.errors import SettingsError
 from streamproc.matching.definitions import Definitions
 from streamproc.matching.segments import ComputedSegments
 from streamproc.operations.health import Health
@@ -36,11 +40,15 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.lag import LagMonitor
 from streamproc.runtime.preflight import require_topics, require_transactions, wait_for_brokers
 from streamproc.runtime.security import client_security
+from streamproc.runtime.store import TaskStore
 from streamproc.runtime.table import TableReader
-from streamproc.runtime.task import Stores, TaskOptions, TaskSpec
+from streamproc.runtime.task import Stores, TaskOptions, TaskSpec, in_memory
 from streamproc.runtime.tasks import Tasks
 from streamproc.settings import Settings
 from streamproc.topics import CONFIG_TOPICS, Topic
+
+if TYPE_CHECKING:
+    from streamproc.runtime.disk_store import DiskStores
 
 # Judging a record takes about 0.1 ms, in which no event of this worker is decided.
 JUDGED_AT_ONCE = 100
@@ -64,6 +72,7 @@ class Application:
     watch: Watch
     ledger: Ledger
     levels: LevelReader
+    disk: "DiskStores | None"
     #: How many partitions each topic has, once they were looked at.
     partitions: dict[str, int]
 
@@ -80,6 +89,8 @@ class Application:
             return await self.host.run(self.faust, self.tasks, readers, stop)
         finally:
             await self.ledger.close()
+            if self.disk is not None:
+                self.disk.close()
 
     async def _follow_table(self) -> None:
         """Keep what metrics and health say of the definitions up to date."""
@@ -93,7 +104,11 @@ class Application:
 
 
 def build_application(settings: Settings) -> Application:
-    """Put a worker together. Needs a running event loop; connects to nothing."""
+    """Put a worker together. Needs a running event loop; connects to nothing.
+
+    Raises `SettingsError` when stores are to be on disk and cannot be.
+    """
+    disk = _disk_stores(settings.store_directory)
     kafka = Kafka(settings.kafka, settings.prefix, client_security(settings))
     metrics, health = Metrics(), Health(started_at=monotonic())
     watch = Watch(metrics, health, monotonic, kafka.logical)
@@ -106,6 +121,7 @@ def build_application(settings: Settings) -> Application:
         chunk_records=settings.chunk_records,
         linger_seconds=settings.linger_milliseconds / 1000,
         transaction_timeout_seconds=settings.transaction_timeout,
+        make_store=in_memory if disk is None else partial(_make_store, disk),
     )
     ledger = PostgresLedger(settings.postgres) if settings.postgres else NoLedger()
     health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
@@ -140,9 +156,27 @@ def build_application(settings: Settings) -> Application:
         health=health,
         watch=watch,
         ledger=ledger,
+        disk=disk,
         levels=LevelReader(ledger, definitions.configuration, lambda: _owns_first_code_task(tasks), watch),
         partitions=partitions,
     )
+
+
+def _disk_stores(directory: str) -> "DiskStores | None":
+    if not directory:
+        return None
+    try:
+        from streamproc.runtime.disk_store import DiskStores  # noqa: PLC0415  (needs what comes with an extra)
+    except ImportError:
+        raise SettingsError(
+            ["store_directory: needs RocksDB; install it with: pip install 'streamproc[disk]'"]
+        ) from None
+    return DiskStores(Path(directory))
+
+
+def _make_store(disk: "DiskStores", name: str, partition: int) -> TaskStore:
+    """Make a store, on disk if it grows with the number of customers."""
+    return disk.make(name, partition) if name == Topic.CUSTOMER_STATE else in_memory(name, partition)
 
 
 def _control_spec(settings: Settings, partitions: Mapping[str, int], ledger: Ledger) -> TaskSpec:

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     linger_milliseconds: float = Field(
         2, description="how long a chunk waits for company before it is closed", ge=0, le=1000
     )
+    store_directory: str = Field(
+        "",
+        description="where the states of customers are kept on disk, when partitions outgrow memory (a local disk; "
+        "needs the extra `disk`); in memory when empty",
+    )
     session_timeout: float = Field(10, description="a worker not heard of for so long loses its partitions", ge=1)
     transaction_timeout: float = Field(
         120,

@@ -1,17 +1,39 @@
 """The state store of one task: what is committed, and what the chunk in hand has staged over it.
 
-Pure memory; its changelog is written by the task from `staged` and read back by `restore`. What is committed can be
-walked in the order of its keys while it changes. The order is made when it is first asked for, or after a restore
-(`put_in_order`), and is kept from then on; it costs a microsecond for each key that is new or goes.
+`TaskStore` is what a task needs of one, `StateStore` the one in memory (`disk_store` has another). Its changelog is
+written by the task from `staged` and read back by `restore`. What is committed can be walked in the order of its keys
+while it changes. In memory the order is made when it is first asked for, or after a restore (`put_in_order`), and is
+kept from then on; it costs a microsecond for each key that is new or goes.
 """
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import Protocol
 
 from sortedcontainers import SortedList
 
 # Keys sorted without a pause: about two milliseconds.
 _PIECE = 8192
+
+
+class TaskStore(Protocol):
+    """What a task needs of its stores; `StateStore` tells what each means."""
+
+    def __len__(self) -> int: ...
+    @property
+    def staged(self) -> Mapping[bytes, bytes | None]: ...  # noqa: D102
+    def get(self, key: bytes) -> bytes | None: ...  # noqa: D102
+    def put(self, key: bytes, value: bytes) -> None: ...  # noqa: D102
+    def delete(self, key: bytes) -> None: ...  # noqa: D102
+    def items(self) -> Iterator[tuple[bytes, bytes]]: ...  # noqa: D102
+    def keys_after(self, key: bytes | None, limit: int) -> list[bytes]: ...  # noqa: D102
+    def count_after(self, key: bytes | None) -> int: ...  # noqa: D102
+    def commit(self) -> None: ...  # noqa: D102
+    def rollback(self) -> None: ...  # noqa: D102
+    def clear(self) -> None: ...  # noqa: D102
+    def restore(self, key: bytes, value: bytes | None) -> None: ...  # noqa: D102
+    def put_in_order(self) -> Iterator[None]: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
 
 
 class StateStore:
@@ -94,6 +116,10 @@ class StateStore:
             yield
         # Sorting what consists of sorted pieces is a merge, at a tenth of a sort's time.
         self._order = SortedList(keys)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.clear()
 
     @property
     def _ordered(self) -> "SortedList[bytes]":

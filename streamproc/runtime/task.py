@@ -21,7 +21,7 @@ from streamproc.runtime.patience import patiently
 from streamproc.runtime.producer import TaskProducer, as_fenced
 from streamproc.runtime.restore import read_to_end
 from streamproc.runtime.slices import FetchedSlice
-from streamproc.runtime.store import StateStore
+from streamproc.runtime.store import StateStore, TaskStore
 from streamproc.runtime.turns import Turn, Turns
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ SEEK_AGAIN_SECONDS = 0.05
 CLOCK_SECONDS = 0.5
 NO_HEADERS: Headers = []
 
-Stores = Mapping[str, StateStore]
+Stores = Mapping[str, TaskStore]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,20 @@ class TaskSpec:
     chunk_records: int | None = None
 
 
+def in_memory(_name: str, _partition: int) -> TaskStore:
+    """Make a store in memory."""
+    return StateStore()
+
+
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
-    """Names, sizes and times that all tasks share."""
+    """Names, sizes and times that all tasks share; `make_store` makes a store by its name and partition."""
 
     group_id: str
     chunk_records: int
     linger_seconds: float
     transaction_timeout_seconds: float
+    make_store: Callable[[str, int], TaskStore] = in_memory
 
 
 class TaskState(StrEnum):
@@ -122,7 +128,7 @@ class Task:
             group_id=options.group_id,
             transaction_timeout_seconds=options.transaction_timeout_seconds,
         )
-        self._stores: dict[str, StateStore] = {name: StateStore() for name in spec.stores}
+        self._stores: Stores = {name: options.make_store(name, partition) for name in spec.stores}
         self._processor: Processor | None = None
         self.positions: dict[TopicPartition, int | None] = {}
         #: By source, from where the next slice has to be.
@@ -214,6 +220,8 @@ class Task:
         """Let the connections go; call it when `run` has ended."""
         self._waiting.drop()
         self._become(TaskState.CLOSED)
+        for store in self._stores.values():
+            store.close()
         await self._producer.stop()
 
     async def _fence_and_restore(self) -> None:
@@ -230,7 +238,7 @@ class Task:
             await self.spec.gate()
         self._processor = self.spec.build(self.partition, self._stores)
 
-    async def _restore(self, name: str, store: StateStore) -> None:
+    async def _restore(self, name: str, store: TaskStore) -> None:
         def progress(done: int, total: int) -> None:
             self._listener.restore_progress(self.spec.kind, self.partition, name, done, total)
 

@@ -59,7 +59,8 @@ async def test_kills_stops_and_a_broker_restart_lose_nothing_double_nothing_and_
     events, burst = 200_000, 9_000
     kafka = Kafka(broker.bootstrap, "crash.")
     began = monotonic()
-    async with ShopRun.opened(kafka, seed=7) as run, Workers(kafka, tmp_path, settings=SETTINGS) as workers:
+    started = Workers(kafka, tmp_path, settings=SETTINGS, on_disk=True)
+    async with ShopRun.opened(kafka, seed=7) as run, started as workers:
         async with Turmoil.of(run, workers, WORKERS, rng, burst) as turmoil:
             await run.configure()
             await run.introduce(workers.app_id)

@@ -111,7 +111,7 @@ async def test_whatever_is_killed_each_customer_gets_it_once_in_the_version_that
     steps = ["broker", "stop", *["kill"] * max(WAVES - 3, 1), *["stop"] * (WAVES // 10)]
     async with ReleaseRun.opened(kafka, rng, customers=CUSTOMERS, raced=RACED) as run:
         async with (
-            Workers(kafka, tmp_path, settings=SETTINGS) as workers,
+            Workers(kafka, tmp_path, settings=SETTINGS, on_disk=True) as workers,
             ReleaseTurmoil.of(run, workers, WORKERS, rng, 1, phases=phases) as turmoil,
         ):
             for step in rng.sample(steps, len(steps)):

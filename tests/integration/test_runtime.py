@@ -16,7 +16,7 @@ from streamproc.errors import FatalError, TaskFenced
 from streamproc.processing.processor import Output, Slice
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.slices import FetchedSlice
-from streamproc.runtime.store import StateStore
+from streamproc.runtime.store import TaskStore
 from streamproc.runtime.task import TaskSpec
 from streamproc.runtime.transport import ChunkConsumer
 from tests.support.eventually import eventually
@@ -250,7 +250,7 @@ async def test_a_store_is_restored_past_compaction_gaps_and_a_transaction_marker
         await eventually(lambda: len(last.tasks.owned) == PARTITIONS and last.tasks.ready)
         restored: Counter[bytes] = Counter()
         for task in last.tasks.owned:
-            store: StateStore = task._stores[COUNTS]
+            store: TaskStore = task._stores[COUNTS]
             restored.update({key: int(value) for key, value in store.items()})
     assert restored == expected
 
@@ -280,7 +280,7 @@ async def test_a_worker_goes_on_in_the_middle_of_a_fetched_batch(topics: Kafka) 
 
         wake_at = None
 
-        def __init__(self, partition: int, counts: StateStore) -> None:
+        def __init__(self, partition: int, counts: TaskStore) -> None:
             self._copy = CopyProcessor(partition, counts)
             self._chunks = 0
 

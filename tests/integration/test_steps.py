@@ -9,7 +9,7 @@ import pytest
 from streamproc.clock import now_milliseconds
 from streamproc.processing.processor import Output, Slice
 from streamproc.runtime.kafka import Kafka
-from streamproc.runtime.store import StateStore
+from streamproc.runtime.store import TaskStore
 from streamproc.runtime.task import Stores, TaskSpec
 from streamproc.runtime.tasks import STEPS_AT_ONCE
 from tests.support.eventually import eventually
@@ -39,7 +39,7 @@ STEPS = 600  # many more than are taken before the records have come
 class Walking(CopyProcessor):
     """Copies records, and counts up to `end` beside, one number a step; the cursor is in its store."""
 
-    def __init__(self, counts: StateStore, end: int) -> None:
+    def __init__(self, counts: TaskStore, end: int) -> None:
         super().__init__(0, counts)
         self._end = end
 

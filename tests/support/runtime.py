@@ -16,7 +16,7 @@ from streamproc.processing.processor import Output, Slice
 from streamproc.runtime.host import Host, build_faust_app
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.restore import read_to_end
-from streamproc.runtime.store import StateStore
+from streamproc.runtime.store import TaskStore
 from streamproc.runtime.task import TaskOptions, TaskSpec
 from streamproc.runtime.tasks import Tasks
 from streamproc.runtime.transport import ChunkConsumer
@@ -33,7 +33,7 @@ class CopyProcessor:
 
     wake_at: int | None = None
 
-    def __init__(self, partition: int, counts: StateStore) -> None:
+    def __init__(self, partition: int, counts: TaskStore) -> None:
         self._partition = partition
         self._counts = counts
 

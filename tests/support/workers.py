@@ -151,7 +151,10 @@ class WorkerProcess:
 
 
 class Workers:
-    """The workers of one application on one Kafka; what is left of them at the end is killed."""
+    """The workers of one application on one Kafka; what is left of them at the end is killed.
+
+    `on_disk`: every second one keeps the states of customers on disk.
+    """
 
     def __init__(
         self,
@@ -161,12 +164,14 @@ class Workers:
         app_id: str | None = None,
         command: Sequence[str] = STREAMPROC_WORKER,
         settings: Mapping[str, object] | None = None,
+        on_disk: bool = False,
     ) -> None:
         #: Of its own for each prefix: a member that an earlier test has killed would hold up the group.
         self.app_id = app_id or kafka.prefix.strip(".")
         self.all: list[WorkerProcess] = []
         self._folder = folder
         self._command = command
+        self._on_disk = on_disk
         self._settings: dict[str, object] = {
             "KAFKA": kafka.bootstrap,
             "PREFIX": kafka.prefix,
@@ -180,6 +185,8 @@ class Workers:
         """Start one more; `settings` are variables without their prefix, `arguments` flags of the command."""
         (port,) = free_ports(1)
         variables = {**self._settings, "WEB_PORT": port, **settings}
+        if self._on_disk and len(self.all) % 2:
+            variables["STORE_DIRECTORY"] = self._folder / "stores"
         environment = [f"STREAMPROC_{name}={value}" for name, value in variables.items()]
         log = self._folder / f"{Path(self._command[-1]).name}-{len(self.all)}.log"
         command = [shutil.which("env") or "/usr/bin/env", *environment, *self._command, *arguments]
