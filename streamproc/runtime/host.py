@@ -9,6 +9,7 @@ import structlog
 from faust.types.auth import CredentialsT
 
 from streamproc.errors import FatalError
+from streamproc.runtime.cancelling import cancel_and_wait
 from streamproc.runtime.tasks import Tasks
 from streamproc.runtime.transport import ChunkTransport
 
@@ -102,7 +103,7 @@ class Host:
             stopping.cancel()
             for task in background:
                 task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await cancel_and_wait(*background)
         return True
 
     async def _leave(self, app: faust.App, tasks: Tasks, starting: "asyncio.Task[None]") -> None:

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import FatalError
+from streamproc.runtime.cancelling import cancel_and_wait
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
 from streamproc.runtime.offsets import committed_offsets
@@ -177,8 +178,7 @@ class Tasks:
 
 
 async def _close(task: Task, run: "asyncio.Task[None]") -> None:
-    run.cancel()
-    await asyncio.wait([run])
+    await cancel_and_wait(run)
     try:
         await task.close()
     except Exception:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -40,7 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-PARTITIONS = 4
+PARTITIONS = 6
 
 
 @pytest.fixture
@@ -101,8 +102,12 @@ async def test_with_one_two_and_three_workers_a_task_has_all_its_sources_and_eve
             workers.append(await stack.enter_async_context(copy_worker(topics)))
 
             def settled() -> bool:
-                owned = [task.partition for worker in workers for task in worker.tasks.owned]
-                return sorted(owned) == list(range(PARTITIONS)) and all(worker.tasks.ready for worker in workers)
+                shares = [[task.partition for task in worker.tasks.owned] for worker in workers]
+                return (
+                    all(shares)
+                    and sorted(chain.from_iterable(shares)) == list(range(PARTITIONS))
+                    and all(worker.tasks.ready for worker in workers)
+                )
 
             await eventually(settled, within=60, what="one owner for every partition")
             for worker in workers:

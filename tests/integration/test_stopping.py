@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -9,11 +10,13 @@ from aiokafka import AIOKafkaProducer
 from streamproc.errors import TaskFenced
 from streamproc.local.kafka import LocalKafka
 from streamproc.processing.processor import Output, Slice
+from streamproc.runtime.host import LEAVE_SECONDS
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.task import TaskSpec
 from tests.support.eventually import eventually
 from tests.support.runtime import (
     COPIES,
+    COPY_SPEC,
     COUNTS,
     SECOND_SOURCE,
     SOURCE,
@@ -55,6 +58,27 @@ async def test_a_chunk_that_fails_for_good_while_the_worker_stops_is_no_clean_st
         await produce(topics, SOURCE, [(0, b"key", b"1")])
         with pytest.raises(TaskFenced):
             await asyncio.wait_for(worker.running, 30)
+
+
+async def test_a_task_that_does_not_hear_of_its_end_the_first_time_does_not_hold_the_stop_up(
+    kafka: str, topic_prefix: str
+) -> None:
+    """A client that was just being stopped in the task has taken the cancellation for its own."""
+    topics = Kafka(kafka, topic_prefix)
+    await make_topics(topics, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), 1))
+    unheard: list[asyncio.CancelledError] = []
+
+    async def deaf() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as cancelled:
+            unheard.append(cancelled)
+
+    async with copy_worker(topics, spec=replace(COPY_SPEC, gate=deaf)) as worker:
+        await eventually(lambda: "waiting" in worker.heard.states.values())
+        worker.stop.set()
+        assert await asyncio.wait_for(worker.running, LEAVE_SECONDS / 2)
+        assert unheard
 
 
 # A worker process would be gone by then; here Faust's consumer thread is cut off by the end of the test's event loop.

@@ -24,6 +24,7 @@ from streamproc.local.recount import Recount
 from streamproc.local.sample import CONFIGURATION, REJECTED
 from streamproc.local.shop import Shop, ShopOptions
 from streamproc.operations.topic_admin import create_topics
+from streamproc.runtime.cancelling import cancel_and_wait
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
 
@@ -190,9 +191,7 @@ async def _watched(kafka: Kafka, arrivals: Arrivals) -> AsyncIterator[None]:
         if watching.done():
             watching.result()
     finally:
-        watching.cancel()
-        ready.cancel()
-        await asyncio.gather(watching, ready, return_exceptions=True)
+        await cancel_and_wait(watching, ready)
 
 
 def _recount(shop: Shop, options: DemoOptions) -> Recount:

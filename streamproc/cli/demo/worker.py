@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamproc.errors import StreamprocError
 from streamproc.local.addresses import LOOPBACK, free_ports
 from streamproc.local.processes import end, spawn
+from streamproc.runtime.cancelling import cancel_and_wait
 from streamproc.runtime.kafka import Kafka
 
 _POLL_SECONDS = 0.1
@@ -62,9 +63,7 @@ class Worker:
                 raise WorkerEndedError(self._told())
             return doing.result()
         finally:
-            doing.cancel()
-            watching.cancel()
-            await asyncio.gather(doing, watching, return_exceptions=True)
+            await cancel_and_wait(doing, watching)
 
     async def stop(self) -> None:
         """Stop it with SIGTERM. Raises `WorkerEndedError` when it does not end cleanly."""

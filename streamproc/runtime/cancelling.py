@@ -1,0 +1,18 @@
+"""Ending a task of the event loop for certain."""
+
+import asyncio
+from typing import Any
+
+CANCEL_AGAIN_SECONDS = 1.0
+
+
+async def cancel_and_wait(*tasks: "asyncio.Future[Any]") -> None:
+    """Cancel the tasks until each has ended; what they ended with is theirs to tell.
+
+    Once is not enough: a client of aiokafka that is just being stopped takes a cancellation for that of its own
+    routines, and so does `asyncio.wait_for` until Python 3.11 in the moment in which what it waits for is done.
+    """
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
