@@ -7,12 +7,11 @@ from typing import Any
 
 import orjson
 
+from streamproc.cli.input_file import CLOSED, STANDARD_INPUT
 from streamproc.domain.depth import MAX_DEPTH, is_too_deep
 from streamproc.domain.problems import Problem
 from streamproc.domain.rules import check_filter
 from streamproc.errors import StreamprocError
-
-_STANDARD_INPUT = "-"
 
 
 class FilterRefusedError(StreamprocError):
@@ -35,7 +34,7 @@ class AskedFilter:
 def read_asked_filter(asked: str) -> AskedFilter:
     """Read and check a filter. Raises `FilterRefusedError`, or `OSError` when the file cannot be read."""
     is_typed = asked.lstrip().startswith(("{", "["))
-    source = "--filter" if is_typed or asked == _STANDARD_INPUT else asked
+    source = "--filter" if is_typed or asked == STANDARD_INPUT else asked
     value = asked.encode() if is_typed else _read(asked)
     try:
         given = orjson.loads(value)
@@ -51,7 +50,11 @@ def read_asked_filter(asked: str) -> AskedFilter:
 
 
 def _read(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == _STANDARD_INPUT else Path(file).read_bytes()
+    if file != STANDARD_INPUT:
+        return Path(file).read_bytes()
+    if sys.stdin is None:
+        raise OSError(CLOSED)
+    return sys.stdin.buffer.read()
 
 
 def _of_segment(given: Any) -> tuple[Any, str]:

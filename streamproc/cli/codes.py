@@ -18,6 +18,7 @@ from streamproc.cli.connection import kafka_of, reach
 from streamproc.cli.database import database_option, reach_database
 from streamproc.cli.examples import examples
 from streamproc.cli.in_force import read_in_force
+from streamproc.cli.input_file import InputFile
 from streamproc.cli.json_lines import read_lines
 from streamproc.cli.progress import Progress
 from streamproc.codes.ledger import Ledger, Pool
@@ -53,7 +54,7 @@ def codes() -> None:
     ),
 )
 @click.argument("campaign", callback=lambda _context, _parameter, campaign: _checked_id(campaign))
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=InputFile())
 @click.option("--unchecked", is_flag=True, help="Do not look whether the campaign is in force.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @database_option

@@ -11,6 +11,7 @@ import click
 
 from streamproc.cli.configuration_files import judge_configuration
 from streamproc.cli.examples import examples
+from streamproc.cli.input_file import InputFile
 from streamproc.cli.json_lines import is_blank, read_lines
 from streamproc.cli.progress import Progress
 from streamproc.cli.simulation import InForceOffline, Simulation, first_time
@@ -32,8 +33,8 @@ from streamproc.domain.configuration import Configuration
     required=True,
     help="Configuration, as for `streamproc validate`.",
 )
-@click.option("--events", type=click.File("rb"), required=True, help="One event a line; - for standard input.")
-@click.option("--customers", type=click.File("rb"), help="One profile a line, known before the first event.")
+@click.option("--events", type=InputFile(), required=True, help="One event a line; - for standard input.")
+@click.option("--customers", type=InputFile(), help="One profile a line, known before the first event.")
 @time_zone_option
 def simulate(*, directory: Path, events: BufferedReader, customers: BufferedReader | None, zone: ZoneInfo) -> None:
     """Tell for each event what the worker would do about it: one JSON line an event, in their order.
