@@ -35,7 +35,8 @@ class Ledger(Protocol):
     async def give_back(self, requests: Mapping[str, int]) -> None:
         """Put the codes of requests back into their pools; the caller knows that none of them went out.
 
-        Each comes with its number: an attempt for the same one, made late, gets no code.
+        Each comes with its number: an attempt for the same one, made late, gets no code, and what another request for
+        the same publication was given stays.
         """
 
     async def add(self, campaign_id: str, codes: Sequence[str]) -> Sequence[int]:

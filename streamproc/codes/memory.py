@@ -30,7 +30,7 @@ class MemoryLedger:
         self._codes: dict[str, set[str]] = {}  # by campaign: all there ever were
         self._free: dict[str, dict[str, None]] = {}  # by campaign: in their order
         self._given: dict[str, tuple[Wanted, str]] = {}  # by publication
-        self._held: dict[tuple[str, str], dict[str, str]] = {}  # by campaign and customer: codes by publication
+        self._held: dict[tuple[str, str], dict[str, None]] = {}  # by campaign and customer: publications
         self._given_up: dict[str, int] = {}  # by publication: the number of its request
 
     async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
@@ -46,7 +46,7 @@ class MemoryLedger:
         """See `Ledger`."""
         for publication, number in requests.items():
             self._given_up[publication] = max(number, self._given_up.get(publication, number))
-            if publication in self._given:
+            if publication in self._given and self._given[publication][0].number == number:
                 wanted, code = self._given.pop(publication)
                 del self._held[wanted.campaign_id, wanted.customer_id][publication]
                 self._free[wanted.campaign_id][code] = None
@@ -84,19 +84,23 @@ class MemoryLedger:
         known, free = self._pool(wanted.campaign_id)
         held = self._held.setdefault((wanted.campaign_id, wanted.customer_id), {})
         if wanted.id in self._given:
-            return Allocation(wanted.id, self._given[wanted.id][1])
+            return self._found(wanted.id)
         if wanted.number <= self._given_up.get(wanted.id, -1):
             return None
         if wanted.joins_once and held:
-            return Allocation(*next(iter(held.items())))
+            return self._found(next(iter(held)))
         code = next(iter(free), None) or self._make(wanted, known)
         if code is None:
             return None
         free.pop(code, None)
         known.add(code)
         self._given[wanted.id] = (wanted, code)
-        held[wanted.id] = code
-        return Allocation(wanted.id, code)
+        held[wanted.id] = None
+        return self._found(wanted.id)
+
+    def _found(self, publication_id: str) -> Allocation:
+        wanted, code = self._given[publication_id]
+        return Allocation(publication_id, code, wanted.number)
 
 
 def _codes(form: CodeForm, seed: str) -> Iterator[str]:

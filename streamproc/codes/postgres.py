@@ -41,11 +41,11 @@ class PostgresLedger:
 
     async def give_back(self, requests: Mapping[str, int]) -> None:
         """See `Ledger`."""
-        keys = list(map(publication_key, requests))
+        keys, numbers = list(map(publication_key, requests)), list(requests.values())
         async with self._transaction() as connection:
             await connection.execute(query("giving_up"))
-            await connection.execute(query("give_back"), keys)
-            await connection.execute(query("note_given_up"), keys, list(requests.values()))
+            await connection.execute(query("give_back"), keys, numbers)
+            await connection.execute(query("note_given_up"), keys, numbers)
             await connection.execute(query("forget_given_up"))
 
     async def add(self, campaign_id: str, codes: Sequence[str]) -> Sequence[int]:
@@ -135,23 +135,22 @@ class _Allocating:
             if row["code"] is None:
                 given_up.add(own_id)
             else:
-                self._found[own_id] = Allocation(own_id, row["code"])
+                self._found[own_id] = Allocation(own_id, row["code"], row["request"])
         wanted = [one for one in wanted if one.id not in given_up]
         once = [one for one in wanted if one.joins_once and one.id not in self._found]
         if once:
             pools, customers = self._pools_of(once), [customer_key(one.customer_id) for one in once]
             for row in await self._connection.fetch(query("find_first"), pools, customers):
                 earlier = publication_id(row["publication"])
-                self._found[once[row["place"] - 1].id] = Allocation(earlier, row["code"])
+                self._found[once[row["place"] - 1].id] = Allocation(earlier, row["code"], row["request"])
         return wanted
 
     async def _take(self, missing: dict[str, Wanted]) -> None:
         several = sorted(missing.values(), key=lambda one: self._pools[one.campaign_id])
         needed = Counter(self._pools_of(several))
         behind = list(accumulate(needed.values(), initial=0))[:-1]
-        keys, customers = _keys(several)
         given = await self._connection.fetch(
-            query("take"), list(needed), list(needed.values()), behind, keys, customers
+            query("take"), list(needed), list(needed.values()), behind, *_requests(several)
         )
         self._note(given, missing)
 
@@ -182,15 +181,15 @@ class _Allocating:
 
     async def _insert(self, several: Sequence[tuple[Wanted, str]], missing: dict[str, Wanted]) -> None:
         ones = [one for one, _ in several]
-        keys, customers = _keys(ones)
         codes = [code for _, code in several]
-        self._note(await self._connection.fetch(query("make"), self._pools_of(ones), codes, keys, customers), missing)
+        made = await self._connection.fetch(query("make"), self._pools_of(ones), codes, *_requests(ones))
+        self._note(made, missing)
 
     def _note(self, given: Iterable[Mapping[str, Any]], missing: dict[str, Wanted]) -> None:
         for row in given:
             own_id = publication_id(row["publication"])
             del missing[own_id]
-            self._found[own_id] = Allocation(own_id, row["code"])
+            self._found[own_id] = Allocation(own_id, row["code"], row["request"])
 
     def _pools_of(self, several: Iterable[Wanted]) -> list[int]:
         return [self._pools[one.campaign_id] for one in several]
@@ -204,6 +203,6 @@ async def _named_pools(connection: Connection, campaigns: Sequence[str]) -> dict
     return found
 
 
-def _keys(several: Iterable[Wanted]) -> tuple[list[UUID], list[UUID]]:
-    several = list(several)
-    return [publication_key(one.id) for one in several], [customer_key(one.customer_id) for one in several]
+def _requests(several: Sequence[Wanted]) -> tuple[list[UUID], list[UUID], list[int]]:
+    publications = [publication_key(one.id) for one in several]
+    return publications, [customer_key(one.customer_id) for one in several], [one.number for one in several]

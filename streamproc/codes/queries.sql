@@ -18,20 +18,21 @@ SELECT campaign_id, id FROM streamproc.pools WHERE campaign_id = ANY ($1::text[]
 
 -- find --
 -- Publications ($1) that have their codes already, and without a code those that were given up at these places ($2) or
--- behind them
-SELECT publication, code FROM streamproc.codes WHERE publication = ANY ($1::uuid[])
+-- behind them. `request` is -1 where an earlier release has noted none
+SELECT publication, code, coalesce(request, -1) AS request
+FROM streamproc.codes WHERE publication = ANY ($1::uuid[])
 UNION ALL
-SELECT given_up.publication, NULL
+SELECT given_up.publication, NULL, NULL
 FROM unnest($1::uuid[], $2::bigint[]) AS wanted (publication, number)
 JOIN streamproc.given_up ON given_up.publication = wanted.publication AND given_up.number >= wanted.number
 WHERE EXISTS (SELECT FROM streamproc.given_up);
 
 -- find_first --
 -- For each pool ($1) and customer ($2) the earliest publication
-SELECT wanted.place, earliest.publication, earliest.code
+SELECT wanted.place, earliest.publication, earliest.code, coalesce(earliest.request, -1) AS request
 FROM unnest($1::integer[], $2::uuid[]) WITH ORDINALITY AS wanted (pool, customer, place)
 CROSS JOIN LATERAL (
-    SELECT codes.publication, codes.code
+    SELECT codes.publication, codes.code, codes.request
     FROM streamproc.codes
     WHERE codes.pool = wanted.pool AND codes.customer = wanted.customer AND codes.publication IS NOT NULL
     ORDER BY codes.given_at, codes.number
@@ -47,9 +48,9 @@ SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off;
 
 -- take --
--- Give free codes, in the order of their numbers, to publications ($4) of customers ($5). These stand in the order of
--- pools ($1): so many ($2) behind the first so many ($3) are of each. Codes that somebody else is about to give are
--- passed over. Those for which none is left are not in the answer
+-- Give free codes, in the order of their numbers, to publications ($4) of customers ($5) and requests ($6). These stand
+-- in the order of pools ($1): so many ($2) behind the first so many ($3) are of each. Codes that somebody else is about
+-- to give are passed over. Those for which none is left are not in the answer
 WITH free AS (
     SELECT locked.id, needed.behind + row_number() OVER (PARTITION BY needed.pool ORDER BY locked.number) AS place
     FROM unnest($1::integer[], $2::integer[], $3::integer[]) AS needed (pool, codes, behind)
@@ -63,27 +64,32 @@ WITH free AS (
     ) AS locked
 )
 UPDATE streamproc.codes
-SET publication = ($4::uuid[])[free.place], customer = ($5::uuid[])[free.place], given_at = now()
+SET publication = ($4::uuid[])[free.place], customer = ($5::uuid[])[free.place], given_at = now(),
+    request = ($6::bigint[])[free.place]
 FROM free
 WHERE codes.ctid = free.id
-RETURNING codes.publication, codes.code;
+RETURNING codes.publication, codes.code, codes.request;
 
 -- make --
--- New codes ($2) for publications ($3) of customers ($4) in pools ($1). Those whose code exists are not in the answer
-INSERT INTO streamproc.codes (pool, code, publication, customer, given_at, made)
-SELECT pool, code, publication, customer, now(), true
-FROM unnest($1::integer[], $2::text[], $3::uuid[], $4::uuid[]) AS made (pool, code, publication, customer)
+-- New codes ($2) for publications ($3) of customers ($4) and requests ($5) in pools ($1). Those whose code exists are
+-- not in the answer
+INSERT INTO streamproc.codes (pool, code, publication, customer, given_at, request, made)
+SELECT pool, code, publication, customer, now(), request, true
+FROM unnest($1::integer[], $2::text[], $3::uuid[], $4::uuid[], $5::bigint[])
+    AS made (pool, code, publication, customer, request)
 ON CONFLICT (pool, code) DO NOTHING
-RETURNING publication, code;
+RETURNING publication, code, request;
 
 -- giving_up --
 -- Wait until nobody allocates, for the length of a transaction
 SELECT pg_advisory_xact_lock(7300712016);
 
 -- give_back --
--- Put the codes of publications ($1) back into their pools
-UPDATE streamproc.codes SET publication = NULL, customer = NULL, given_at = NULL
-WHERE publication = ANY ($1::uuid[]);
+-- Put the codes of publications ($1) back into their pools, those that were given to just these requests ($2)
+UPDATE streamproc.codes SET publication = NULL, customer = NULL, given_at = NULL, request = NULL
+FROM unnest($1::uuid[], $2::bigint[]) AS returned (publication, request)
+WHERE codes.publication = ANY ($1::uuid[]) AND codes.publication = returned.publication
+    AND coalesce(codes.request, returned.request) = returned.request;
 
 -- note_given_up --
 -- Note that publications ($1) were given up, and at which places ($2)

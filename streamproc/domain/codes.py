@@ -43,10 +43,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What a request got: its own publication, or with `join_once` the customer's earlier one."""
+    """What a request got: its own publication, or with `join_once` the customer's earlier one.
+
+    `number` is that of the request which the code was given to, -1 where nobody has noted it.
+    """
 
     publication_id: str
     code: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

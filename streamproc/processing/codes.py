@@ -104,7 +104,8 @@ class CodeProcessor:
         output = Output()
         for request_id in self._asked.returned:
             self._returning.remove(request_id)
-        for item in self._items:
+        # Whoever has joined another one's publication comes after it: by then it is decided, if it is today.
+        for item in sorted(self._items, key=self._hangs_on_another):
             self._settle(item, output, now, outcomes)
         for parked, record in self._parked:
             letter = dead_letter(parked, Topic.CODE_REQUESTS, self._partition, record, format_instant(now))
@@ -123,6 +124,7 @@ class CodeProcessor:
             self._items.append(_Item(record, request))
             # Whoever waits comes first, also when there are codes again.
             if request.distribution_id not in self._waiting:
+                self._put_back_first(request.id)
                 self._asked.wanted.append(wanted)
 
     def _begin_step(self, now: int) -> None:
@@ -134,11 +136,18 @@ class CodeProcessor:
                 request = CodeRequest.read(value)
                 record = Record(number, 0, request.customer_id.encode(), value)
                 self._items.append(_Item(record, request, number))
+                self._put_back_first(request.id)
                 if self._in_force(distribution_id) is not None:
                     # The campaign may have been changed for their sake.
                     campaign = self._configuration.get("campaigns", request.campaign["id"])
                     record_now = None if campaign is None else campaign.record
                     self._asked.wanted.append(request.wanted(number, record_now))
+
+    def _put_back_first(self, request_id: str) -> None:
+        """Have go back what an earlier request with this id was given, lest this one gets it and then loses it."""
+        number = self._returning.number(request_id)
+        if number is not None:
+            self._asked.returned[request_id] = number
 
     def _settle(self, item: _Item, output: Output, now: int, outcomes: list[Fulfilled] | None) -> None:
         request = item.request
@@ -148,6 +157,8 @@ class CodeProcessor:
             output.counts[("code_requests_canceled",)] += 1
         elif allocation is None:
             self._let_wait(item, output, now)
+        elif self._hangs_on_another(item):
+            self._ask_anew(item, allocation)
         else:
             self._fulfil(item, allocation, output, outcomes)
 
@@ -170,10 +181,31 @@ class CodeProcessor:
         if outcomes is not None:
             outcomes.append(fulfilled)
 
+    def _hangs_on_another(self, item: _Item) -> bool:
+        """Tell whether it would join a publication that is not the customer's yet, and may never be.
+
+        That of a request which waits, or is given up, and was given its code in an attempt that came to nothing.
+        """
+        allocation = self._allocations.get(item.request.id)
+        if allocation is None or allocation.publication_id == item.request.id:
+            return False
+        other, number = allocation.publication_id, allocation.number
+        return self._returning.number(other) == number or self._waiting.has(other, number)
+
+    def _ask_anew(self, item: _Item, allocation: Allocation) -> None:
+        """Have the code of an attempt that came to nothing put back, and ask for one in the next step.
+
+        Whoever it was meant for goes on waiting, under a number that has not been given up.
+        """
+        other, number = allocation.publication_id, allocation.number
+        self._add(item)
+        if self._waiting.has(other, number):
+            self._waiting.move_back(number)
+            self._returning.add(other, number)
+
     def _let_wait(self, item: _Item, output: Output, now: int) -> None:
         distribution_id = item.request.distribution_id
-        if item.waited is None:
-            self._waiting.add(distribution_id, item.record.offset, item.record.value or b"")
+        self._add(item)
         in_force = self._in_force(distribution_id)
         if in_force is None or item.request.id not in self._asked_ids:
             return
@@ -183,6 +215,10 @@ class CodeProcessor:
             report = out_of_codes_report(distribution_id, in_force.version, self._partition)
             output.lane(Topic.PARTITION_REPORTS, 0).append((report.command_id.encode(), report.encode(), []))
             output.counts[("out_of_codes",)] += 1
+
+    def _add(self, item: _Item) -> None:
+        if item.waited is None:
+            self._waiting.add(item.request.distribution_id, item.record.offset, item.record.value or b"")
 
     def _give_up(self, item: _Item) -> None:
         self._leave(item)

@@ -24,11 +24,11 @@ class WaitingRequests:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._numbers: dict[str, deque[int]] = {}
+        self._distributions: dict[int, str] = {}
         self._last = -1
         found = sorted(_read_key(key) for key, _ in store.items() if key.startswith(_WAITING))
         for distribution_id, number in found:
-            self._numbers.setdefault(distribution_id, deque()).append(number)
-            self._last = max(self._last, number)
+            self._append(distribution_id, number)
 
     def __contains__(self, distribution_id: str) -> bool:
         return distribution_id in self._numbers
@@ -48,16 +48,26 @@ class WaitingRequests:
     def add(self, distribution_id: str, offset: int, value: bytes) -> None:
         """Let a request wait behind the others."""
         # Offsets of a topic that was made anew begin again.
-        number = self._last = max(offset, self._last + 1)
-        self._numbers.setdefault(distribution_id, deque()).append(number)
+        number = max(offset, self._last + 1)
+        self._append(distribution_id, number)
         self._store.put(_key(distribution_id, number), value)
+
+    def has(self, request_id: str, number: int) -> bool:
+        """Tell whether this request waits, under this number."""
+        distribution_id = self._distributions.get(number)
+        return distribution_id is not None and _id(self._value(distribution_id, number)) == request_id
+
+    def move_back(self, number: int) -> None:
+        """Let one that waits do so behind all others, as if it had been made again."""
+        distribution_id = self._distributions[number]
+        value = self._value(distribution_id, number)
+        self.remove(distribution_id, number)
+        self.add(distribution_id, number, value)
 
     def first(self, distribution_id: str, limit: int) -> Iterator[tuple[int, bytes]]:
         """Yield the first that wait, with their numbers."""
         for number in list(self._numbers[distribution_id])[:limit]:
-            value = self._store.get(_key(distribution_id, number))
-            assert value is not None
-            yield number, value
+            yield number, self._value(distribution_id, number)
 
     def remove(self, distribution_id: str, number: int) -> None:
         """Take one out; the first ones leave first."""
@@ -65,7 +75,18 @@ class WaitingRequests:
         numbers.remove(number)
         if not numbers:
             del self._numbers[distribution_id]
+        del self._distributions[number]
         self._store.delete(_key(distribution_id, number))
+
+    def _append(self, distribution_id: str, number: int) -> None:
+        self._numbers.setdefault(distribution_id, deque()).append(number)
+        self._distributions[number] = distribution_id
+        self._last = max(self._last, number)
+
+    def _value(self, distribution_id: str, number: int) -> bytes:
+        value = self._store.get(_key(distribution_id, number))
+        assert value is not None
+        return value
 
 
 class ReturningCodes:
@@ -78,6 +99,10 @@ class ReturningCodes:
 
     def __len__(self) -> int:
         return len(self._requests)
+
+    def number(self, request_id: str) -> int | None:
+        """Return the number of a request whose code has to go back, None for any other."""
+        return self._requests.get(request_id)
 
     def add(self, request_id: str, number: int) -> None:
         """Note that a request is given up."""
@@ -98,7 +123,7 @@ def request_of(key: bytes, value: bytes) -> str:
     """Read from a record of the store which request it is about."""
     if key.startswith(_RETURNING):
         return key[len(_RETURNING) :].decode()
-    return str(orjson.loads(value)["id"])
+    return _id(value)
 
 
 def _key(distribution_id: str, number: int) -> bytes:
@@ -108,6 +133,10 @@ def _key(distribution_id: str, number: int) -> bytes:
 def _read_key(key: bytes) -> tuple[str, int]:
     start, number = key[len(_WAITING) : -_NUMBER_BYTES - 1], key[-_NUMBER_BYTES:]
     return start.decode(), int.from_bytes(number, "big")
+
+
+def _id(value: bytes) -> str:
+    return str(orjson.loads(value)["id"])
 
 
 def _read_number(value: bytes) -> int:

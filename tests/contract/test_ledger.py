@@ -199,13 +199,36 @@ async def test_the_control_an_attempt_that_is_not_the_one_given_up_is_given_a_co
     await ledger.add("camp_1", ["a", "b"])
     await ledger.give_back({publication(1): 7})
     again = await ledger.allocate([wanted(1, number=8)])
-    assert again == {publication(1): Allocation(publication(1), "a")}
+    assert again == {publication(1): Allocation(publication(1), "a", 8)}
     # By now the late attempt finds what the request was given after all.
     assert await ledger.allocate([wanted(1, number=7)]) == again
     await ledger.give_back({publication(1): 8})
     await ledger.give_back({publication(1): 7})
     assert await ledger.allocate([wanted(1, number=8)]) == {}
     assert await ledger.pools() == [Pool("camp_1", free=2, given=0)]
+
+
+@pytest.mark.parametrize("made", [None, form("###")])
+async def test_what_is_given_up_puts_back_only_what_it_was_given_itself(ledger: Ledger, made: CodeForm | None) -> None:
+    """Another request for the same publication has sent the code before, or will send it."""
+    if made is None:
+        await ledger.add("camp_1", ["a"])
+    sent = await ledger.allocate([wanted(1, number=7, made=made)])
+    assert await ledger.allocate([wanted(1, number=9, made=made)]) == sent
+    for other in (9, 6):
+        await ledger.give_back({publication(1): other})
+        assert await ledger.pools() == [Pool("camp_1", free=0, given=1)]
+    await ledger.give_back({publication(1): 7})
+    assert await ledger.pools() == [Pool("camp_1", free=1, given=0)]
+
+
+async def test_it_is_told_to_which_request_a_code_was_given(ledger: Ledger) -> None:
+    await ledger.add("camp_1", ["a", "b"])
+    once = [wanted(number, "ann", joins_once=True, number=number) for number in (1, 2)]
+    first = Allocation(publication(1), "a", 1)
+    assert await ledger.allocate(once) == {publication(1): first, publication(2): first}
+    assert await ledger.allocate([wanted(3, "ann", joins_once=True, number=3)]) == {publication(3): first}
+    assert await ledger.allocate([wanted(1, number=9)]) == {publication(1): first}
 
 
 async def test_who_may_join_once_and_was_given_up_keeps_nothing_from_the_next_one(ledger: Ledger) -> None:

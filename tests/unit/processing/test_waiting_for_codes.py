@@ -1,5 +1,6 @@
 """No code left: requests wait in their order, go on when they can, or are given up and give back what they had."""
 
+import asyncio
 from datetime import UTC
 from typing import Any
 
@@ -244,6 +245,119 @@ def test_a_request_that_fails_with_its_code_is_parked_and_its_code_goes_back() -
     assert line.codes.pools == {"camp_1": (1, 0)}
     # Put back without its defect, it is a request like any other.
     assert given(line.codes.take([(key, value, headers)])) == [("e1", "a")]
+
+
+def parked(line: Line) -> OutputRecord:
+    """Let a request fail with its code, which then has to go back; return it without its defect."""
+    ((key, value, headers),) = line.requests("e1")
+    broken = orjson.loads(value or b"")
+    del broken["jobs"][0]["channel"]
+    assert line.codes.take([(key, orjson.dumps(broken), headers)]).counts["dead_letters", "unexpected_error"] == 1
+    return key, value, headers
+
+
+def test_a_dead_letter_that_is_replayed_before_its_code_went_back_keeps_what_it_sends() -> None:
+    line = Line()
+    line.codes.import_codes("a")
+    request = parked(line)
+    line.codes.restart()  # the next thing it does is the chunk with the replayed one
+    assert given(line.codes.take([request])) == [("e1", "a")]
+    line.steps()
+    assert line.codes.pools == {"camp_1": (0, 1)}
+    assert list(line.codes.state.items()) == []
+
+
+def test_a_worker_that_gives_back_late_what_its_successor_has_given_back_does_not_take_it_from_the_next_one() -> None:
+    line = Line()
+    line.codes.import_codes("a")
+    request = parked(line)
+    stopped = line.codes.processor.ask([], line.codes.now)
+    assert len(stopped.returned) == 1
+    line.codes.restart()
+    assert given(line.codes.take([request])) == [("e1", "a")]
+    asyncio.run(line.codes.ledger.give_back(stopped.returned))
+    assert line.codes.pools == {"camp_1": (0, 1)}
+
+
+def test_an_event_that_comes_again_and_is_given_up_leaves_the_code_that_the_first_one_has_sent() -> None:
+    """Long after, when nobody remembers its id: its request has the id of the first one, and finds its code."""
+    line = Line()
+    line.codes.import_codes("a")
+    requests = line.requests("e1")
+    assert given(line.codes.take(requests)) == [("e1", "a")]
+    line.ask("e2")
+    line.codes.take(requests)  # waits behind
+    line.delete("distributions", "distr_codes")
+    assert sum(step.counts["code_requests_canceled",] for step in line.steps()) == 2
+    assert line.codes.pools == {"camp_1": (0, 1)}
+
+
+def attempted(*others: tuple[str, Json]) -> Line:
+    """Return one in which the code of a request that waits was given in an attempt that came to nothing."""
+    line = Line(("campaigns", campaign(join_once=True)), ("distributions", codes()), *others)
+    line.ask("e1")
+    line.codes.import_codes("a")
+    line.put("distributions", codes())
+    line.codes.take([], commit=False)
+    line.codes.restart()
+    assert line.codes.pools == {"camp_1": (0, 1)}
+    return line
+
+
+SECOND = ("distributions", codes(id="distr_2", name="Second"))
+SECOND_PUBLICATION = publication_id("e2", "cus_1", "distr_2", "camp_1")
+
+
+def published(*outputs: Output) -> list[str]:
+    records = [record for one in outputs for record in one.records.get(("publications", PARTITION), [])]
+    return [orjson.loads(value or b"")["publication"]["id"] for _, value, _ in records]
+
+
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_nobody_joins_a_publication_that_is_given_up_nor_loses_its_code_to_somebody_else(is_noted: bool) -> None:
+    line = attempted()
+    line.delete("distributions", "distr_codes")
+    line.put(*SECOND)
+    if is_noted:
+        line.codes.step()  # gives it up; its code goes back in the next one
+    steps = [line.ask("e2"), *line.steps()]
+    assert (given(*steps), published(*steps)) == ([("e2", "a")], [SECOND_PUBLICATION])
+    assert line.codes.pools == {"camp_1": (0, 1)}
+    assert list(line.codes.state.items()) == []
+
+
+@pytest.mark.parametrize("status", ["paused", "live"])
+def test_who_may_join_once_joins_the_one_that_goes_out_first(status: str) -> None:
+    line = attempted()
+    line.put("distributions", codes(status="paused"))
+    line.put(*SECOND)
+    requests = line.requests("e2")
+    line.put("distributions", codes(status=status))
+    steps = [line.codes.take(requests), *line.steps()]
+    line.put("distributions", codes())
+    steps += line.steps()
+    assert sorted(given(*steps)) == [("e1", "a"), ("e2", "a")]
+    assert len(published(*steps)) == 1
+    assert line.codes.pools == {"camp_1": (0, 1)}
+    assert list(line.codes.state.items()) == []
+
+
+def test_of_two_in_one_step_the_one_that_joins_may_stand_first() -> None:
+    line = Line(("campaigns", campaign(join_once=True)), ("distributions", codes()))
+    line.ask("e1")
+    line.put("distributions", codes(status="paused"))
+    first = {"id": "distr_0", "name": "First"}
+    line.put("distributions", codes(**first))
+    line.ask("e2")
+    line.put("distributions", codes(**first, status="paused"))
+    line.codes.import_codes("a")
+    line.put("distributions", codes())
+    line.codes.take([], commit=False)
+    line.codes.restart()
+    line.put("distributions", codes(**first))
+    (step,) = line.steps()
+    assert given(step) == [("e1", "a"), ("e2", "a")]
+    assert published(step) == [publication_id("e1", "cus_1", "distr_codes", "camp_1")]
 
 
 def test_distributions_wait_apart() -> None:
