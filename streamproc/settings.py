@@ -17,12 +17,15 @@ ENVIRONMENT_PREFIX = "STREAMPROC_"
 # Of an address of a database: a name, a number or [a number of IPv6], and a port; or nothing.
 _HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>\d{0,5}))?")
 _MOST_PORT = 65_535
+_LONGEST_HOLD = 366 * 24 * 60 * 60
 
 
 class Settings(BaseSettings):
     """One frozen set of settings; durations in seconds unless the name says otherwise."""
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     kafka: str = Field(description="brokers, host:port[,host:port...]", min_length=1)
     prefix: str = Field("streamproc.", description="in front of every topic name", pattern=r"^[A-Za-z0-9._-]*$")
@@ -49,7 +52,9 @@ class Settings(BaseSettings):
     )
 
     time_zone: str = Field("UTC", description="the project's zone: days, midnights, days of the week")
-    hold: float = Field(600, description="how long a manual distribution waits before it is released", ge=0)
+    hold: float = Field(
+        600, description="how long a manual distribution waits before it is released", ge=0, le=_LONGEST_HOLD
+    )
     dead_letter_limit: float = Field(
         0.5, description="share of 1,000 inputs in a row that may become dead letters; 1 = never stop", gt=0, le=1
     )

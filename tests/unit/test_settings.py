@@ -28,6 +28,12 @@ def test_all_problems_are_told_at_once_and_name_the_variable() -> None:
         assert variable in told
 
 
+@pytest.mark.parametrize("hold", ["-1", "nan", "inf", "1e400", "1e12", "ten minutes"])
+def test_a_hold_that_has_no_end_or_is_no_number_is_refused(hold: str) -> None:
+    with pytest.raises(SettingsError, match="STREAMPROC_HOLD"):
+        load_settings({"kafka": "a:1", "hold": hold})
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMPROC_PREFIX", "")
     assert load_settings({"kafka": "a:1"}).prefix == "streamproc."
