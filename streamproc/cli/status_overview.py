@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.domain.events import parse_instant
+from streamproc.domain.releases import OVER
 from streamproc.topics import Topic
 
 Row = dict[str, Any]
@@ -53,6 +54,32 @@ class Overview:
     def rows(self, asked: str | None) -> list[Row]:
         """Return the rows of all distributions, or of the one asked for, by id."""
         return [self.row(identity) for identity in sorted(self.statuses) if asked in {None, identity}]
+
+
+@dataclass(slots=True)
+class Wait:
+    """The wait for one distribution to come to one of these states; without any it has no end.
+
+    `problem` is why none of them can be reached any more.
+    """
+
+    identity: str
+    until: frozenset[str]
+    is_known: bool = False
+    problem: str | None = None
+
+    def is_over(self, changed: list[Row]) -> bool:
+        """Take its row after each change, in their order, and tell whether the wait has come to its end."""
+        for row in changed:
+            state = row["state"]
+            if state in self.until:
+                return True
+            if self.until and (state in OVER or (state is None and self.is_known)):
+                told = "gone" if state is None else state
+                self.problem = f"{self.identity} is {told}, and comes to {' or '.join(sorted(self.until))} no more"
+                return True
+            self.is_known = self.is_known or state is not None
+        return False
 
 
 def most_moving(rows: list[Row], room: int) -> list[Row]:

@@ -79,6 +79,34 @@ async def test_each_change_is_a_line_until_the_state_that_is_waited_for(brokers:
     ]
 
 
+async def test_a_state_that_comes_no_more_ends_the_wait_for_it_and_says_so(brokers: Kafka, tmp_path: Path) -> None:
+    printed = tmp_path / "printed"
+    await tell(brokers, "distr_1", state="done")
+    for asked, told in {
+        "distr_1": ["distr_1: version 1 done", "Error: distr_1 is done, and comes to held no more"],
+        "distr_2": ["Error: no distribution distr_2"],
+    }.items():
+        with printed.open("wb") as output, watching(brokers, output, asked, "--until", "held") as process:
+            assert process.wait(_ENDS_WITHIN) == 1
+        assert printed.read_text().splitlines() == told
+
+
+async def test_a_state_that_is_over_before_anybody_looks_has_come_all_the_same(brokers: Kafka, tmp_path: Path) -> None:
+    printed = tmp_path / "printed"
+    await tell(brokers, "distr_1", state="held", due_at="2026-03-02T10:00:00Z")
+    with printed.open("wb") as output, watching(brokers, output, "distr_1", "--until", "sending") as process:
+        await eventually(lambda: "held" in printed.read_text(), what="the first line")
+        states = [
+            orjson.dumps({"distribution_id": "distr_1", "version": 1, "state": one}) for one in ("sending", "done")
+        ]
+        await send(brokers, Topic.DISTRIBUTION_STATUS, [(b"distr_1", value, []) for value in states])
+        assert process.wait(_ENDS_WITHIN) == 0
+    assert printed.read_text().splitlines()[:2] == [
+        "distr_1: version 1 held: due at 2026-03-02T10:00:00Z",
+        "distr_1: version 1 sending",
+    ]
+
+
 async def test_the_end_of_a_distribution_is_a_line_too(brokers: Kafka, tmp_path: Path) -> None:
     printed = tmp_path / "printed"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from streamproc.cli.status_overview import Overview, line, most_moving, progress, table
+from streamproc.cli.status_overview import Overview, Wait, line, most_moving, progress, table
 
 STATUS = {"distribution_id": "distr_1", "version": 3, "state": "blocked", "problem": "missing segments seg_1"}
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -114,3 +114,34 @@ def test_a_table_shows_an_odd_name_as_it_is_and_says_how_many_are_left_out() -> 
     assert heading.split() == ["distribution", "name", "version", "state", "progress", "problem"]
     assert shown.split() == ["distr_1", "[red]Sale", "3", "held", "due", "now"]
     assert caption.strip() == "and 1,200 more; give an ID to watch one"
+
+
+@pytest.mark.parametrize(
+    ("states", "is_over", "problem"),
+    [
+        (["held"], False, None),
+        (["held", "sending"], True, None),
+        # It is gone by when somebody looks.
+        (["sending", "done"], True, None),
+        (["done"], True, "distr_1 is done, and comes to sending no more"),
+        (["stopped", "canceled"], True, "distr_1 is canceled, and comes to sending no more"),
+        (["held", None], True, "distr_1 is gone, and comes to sending no more"),
+        # Its name may be told before its first status.
+        ([None], False, None),
+        ([None, "held"], False, None),
+    ],
+)
+def test_a_wait_ends_when_the_state_has_come_and_when_it_can_come_no_more(
+    states: list[str | None], is_over: bool, problem: str | None
+) -> None:
+    wait = Wait("distr_1", frozenset({"sending"}))
+    assert wait.is_over([row(state=state) for state in states]) is is_over
+    assert wait.problem == problem
+
+
+def test_a_wait_for_no_state_has_no_end() -> None:
+    wait = Wait("distr_1", frozenset())
+    assert not wait.is_over([row(state=None)])
+    assert not wait.is_known
+    assert not wait.is_over([row(state="done"), row(state=None)])
+    assert wait.is_known
