@@ -116,8 +116,10 @@ def _of_segment(kafka: Kafka, segment_id: str, zone: tzinfo) -> Question:
     in_force = reach(kafka, read_in_force(kafka, Topic.SEGMENTS))
     row = in_force.row(segment_id)
     if row is None:
-        told = "a new one is when it has been synced; until then --filter takes it from its file"
-        click.echo(f"Error: {not_in_force(in_force, segment_id)}; {told}", err=True)
+        told = not_in_force(in_force, segment_id)
+        if segment_id in in_force.syncing:
+            told += "; until it is, --filter takes it from its file"
+        click.echo(f"Error: {told}", err=True)
         sys.exit(1)
     record: dict[str, Any] = row["object"]
     if record["type"] == "external":

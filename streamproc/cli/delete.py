@@ -49,8 +49,9 @@ async def _delete(
 ) -> dict[str, Any] | str:
     """Return the verdict, or why there is nothing to delete."""
     found = await read_in_force(kafka, kind)
-    # A distribution of which everything was rejected is not in force, but its status stands and can be taken away.
-    if object_id not in found.definitions and object_id not in found.statuses:
+    # What is not in force can be taken away too: a segment that is being synced for the first time, and the status of
+    # a distribution of which everything was rejected.
+    if not any(object_id in known for known in (found.definitions, found.statuses, found.syncing)):
         return not_in_force(found, object_id)
     return await push_deletion(kafka, kind, object_id, expected_version=if_version, limit_seconds=limit)
 

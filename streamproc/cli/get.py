@@ -34,7 +34,7 @@ def get(*, kafka: Kafka, kind: str, object_id: str | None, as_json: bool) -> Non
     """Show what is in force of a KIND, or the one object with this ID: version and content.
 
     Distributions have a state as well: draft, live, paused, or blocked, with what blocks them. What was rejected is
-    not in force: the last good version is.
+    not in force: the last good version is. Nor is a segment that is being synced, which is told of it by its ID.
 
     Exit status: 0; 1 when no object of this ID is in force; 2 when the brokers or topics are not there.
     """
@@ -53,9 +53,12 @@ def get(*, kafka: Kafka, kind: str, object_id: str | None, as_json: bool) -> Non
 
 
 def not_in_force(found: ObjectsInForce, object_id: str) -> str:
-    """Say that there is no such object, and of a distribution why its only version was rejected."""
-    problem = found.status(object_id).get("problem")
-    return f"no {found.kind}/{object_id} in force" + (f"; rejected: {problem}" if problem else "")
+    """Say that there is no such object, and why: a distribution was rejected, a segment is still being synced."""
+    problem, coming = found.status(object_id).get("problem"), found.syncing_version(object_id)
+    told = f"no {found.kind}/{object_id} in force"
+    if problem:
+        return f"{told}; rejected: {problem}"
+    return told if coming is None else f"{told}; version {coming} is being synced"
 
 
 def as_text(row: dict[str, Any]) -> str:
@@ -64,6 +67,8 @@ def as_text(row: dict[str, Any]) -> str:
     lines = [f"{row['kind']}/{row['id']}: version {row['version']}{state}"]
     if row.get("problem"):
         lines.append(f"    {row['problem']}")
+    if "syncing" in row:
+        lines.append(f"    version {row['syncing']} is being synced")
     return "\n".join([*lines, orjson.dumps(row["object"], option=orjson.OPT_INDENT_2).decode()])
 
 

@@ -6,26 +6,40 @@ from typing import Any
 import orjson
 
 from streamproc.cli.reading import read_to_end
+from streamproc.processing.segment_syncs import pending_id
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
 
+# What is told of a kind elsewhere than in `definitions`.
+_BESIDE: dict[str, tuple[str, ...]] = {
+    Topic.DISTRIBUTIONS: (Topic.DISTRIBUTION_STATUS,),
+    Topic.SEGMENTS: (Topic.CONTROL_STATE,),
+}
 # These two say again what the definition says.
 _NOT_STATE = frozenset({"distribution_id", "version"})
 
 
 @dataclass(slots=True)
 class ObjectsInForce:
-    """The latest records about one kind, undecoded, by the objects' ids; only a distribution has a status."""
+    """The latest records about one kind, undecoded, by the objects' ids; only a distribution has a status.
+
+    Of segments `syncing` has those that are not in force yet, or not in their latest version.
+    """
 
     kind: str
     definitions: dict[str, bytes] = field(default_factory=dict)
     statuses: dict[str, bytes] = field(default_factory=dict)
+    syncing: dict[str, bytes] = field(default_factory=dict)
 
     def take(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Take a record of a logical topic."""
         told = (key or b"").decode()
         if topic == Topic.DISTRIBUTION_STATUS:
             _put(self.statuses, told, value)
+        elif topic == Topic.CONTROL_STATE:
+            segment_id = pending_id(key or b"")
+            if segment_id is not None:
+                _put(self.syncing, segment_id, value)
         elif told.startswith(f"{self.kind}/"):
             _put(self.definitions, told.removeprefix(f"{self.kind}/"), value)
 
@@ -34,13 +48,30 @@ class ObjectsInForce:
         return sorted(self.definitions)
 
     def row(self, object_id: str) -> dict[str, Any] | None:
-        """Return kind, id, version, for a distribution what its status tells, and the object; None if not in force."""
+        """Return kind, id, version and object, with what the status of a distribution tells; None if not in force.
+
+        Of a segment that has changed and is being synced, `syncing` is the version that comes next.
+        """
         definition = self.definitions.get(object_id)
         if definition is None:
             return None
         record = orjson.loads(definition)
         told = {name: record[name] for name in ("kind", "id", "version")}
-        return {**told, **self.status(object_id), "object": record["object"]}
+        coming = self.syncing_version(object_id)
+        return {
+            **told,
+            **self.status(object_id),
+            **({} if coming is None else {"syncing": coming}),
+            "object": record["object"],
+        }
+
+    def syncing_version(self, object_id: str) -> int | None:
+        """Return the version of a segment that is being synced, None if none is."""
+        definition = self.syncing.get(object_id)
+        if definition is None:
+            return None
+        version: int = orjson.loads(definition)["version"]
+        return version
 
     def status(self, object_id: str) -> dict[str, Any]:
         """Return state, problem and whatever else the status tells; also of a distribution not in force (rejected)."""
@@ -52,8 +83,7 @@ class ObjectsInForce:
 async def read_in_force(kafka: Kafka, kind: str) -> ObjectsInForce:
     """Read all that stands in the topics now."""
     found = ObjectsInForce(kind)
-    topics = [Topic.DEFINITIONS, *([Topic.DISTRIBUTION_STATUS] if kind == Topic.DISTRIBUTIONS else [])]
-    async for record in read_to_end(kafka, topics):
+    async for record in read_to_end(kafka, [Topic.DEFINITIONS, *_BESIDE.get(kind, ())]):
         found.take(kafka.logical(record.topic), record.key, record.value)
     return found
 

@@ -19,6 +19,7 @@ from streamproc.processing.processor import Store
 from streamproc.topics import Topic
 
 _STATE = Topic.CONTROL_STATE
+_PENDING = b"pending/"
 _KIND = "segments"
 
 
@@ -29,7 +30,7 @@ class SegmentSyncs:
         self._configuration = configuration
         self._partitions = partitions
         configuration.syncing.update(
-            key.removeprefix(b"pending/").decode() for key, _ in state.items() if key.startswith(b"pending/")
+            one for one in map(pending_id, (key for key, _ in state.items())) if one is not None
         )
 
     def known_version(self, changes: Changes, segment_id: str) -> int | None:
@@ -149,6 +150,11 @@ class SegmentSyncs:
     def _walk(self, changes: Changes, segment_id: str) -> Walk | None:
         value = changes.get(_STATE, _key("sync", segment_id))
         return None if value is None else decode_walk(value)
+
+
+def pending_id(key: bytes) -> str | None:
+    """Return the id of the segment that is being synced, if this is the key in `control-state` that says so."""
+    return key.removeprefix(_PENDING).decode() if key.startswith(_PENDING) else None
 
 
 def _selects_the_same(one: InForce, other: InForce) -> bool:

@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 from streamproc.cli import main
 from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
+from streamproc.topics import Topic
 from tests.support.configuration import distribution, segment
+from tests.support.streams import send
 from tests.support.workers import Workers
 
 pytestmark = pytest.mark.broker
@@ -90,6 +92,18 @@ def test_what_is_not_in_force_cannot_be_shown_or_deleted(served: Kafka) -> None:
     for command in ("get", "delete"):
         result = run(served, command, "campaigns", "camp_9")
         assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: no campaigns/camp_9 in force\n")
+
+
+def test_a_segment_that_is_being_synced_for_the_first_time_is_told_of_and_can_be_taken_back(served: Kafka) -> None:
+    # Given a sync that has no end: the partitions have never heard of it
+    pending = json.dumps({"kind": "segments", "id": "seg_1", "version": 7, "object": segment()}).encode()
+    asyncio.run(send(served, Topic.CONTROL_STATE, [(b"pending/seg_1", pending, [])]))
+    # Then
+    for command, option in {"get": "segments", "customers": "--segment"}.items():
+        asked = run(served, command, option, "seg_1")
+        assert (asked.exit_code, asked.stdout) == (1, "")
+        assert asked.stderr.startswith("Error: no segments/seg_1 in force; version 7 is being synced")
+    assert run(served, "delete", "segments", "seg_1").output == "segments/seg_1: deleted\n"
 
 
 def test_a_distribution_that_was_only_ever_rejected_is_told_of_and_can_be_taken_away(

@@ -5,7 +5,9 @@ from click.testing import CliRunner
 from streamproc.cli import main
 from streamproc.cli.get import as_text, not_in_force
 from streamproc.cli.in_force import ObjectsInForce
-from tests.support.configuration import distribution, segment
+from streamproc.processing.processor import Slice
+from tests.support.configuration import distribution, dynamic_segment, segment
+from tests.support.control import ControlTask
 
 BLOCKED = {"distribution_id": "distr_1", "version": 3, "state": "blocked", "problem": "missing segments seg_1"}
 
@@ -63,6 +65,30 @@ def test_what_is_not_in_force_is_told_with_the_reason_for_which_it_was_rejected(
     assert not_in_force(found, "distr_1") == (
         "no distributions/distr_1 in force; rejected: schema at $.channels: too short"
     )
+
+
+def test_of_a_segment_the_version_is_told_that_is_being_synced_until_it_has_been() -> None:
+    task = ControlTask(partitions=1)
+    found = ObjectsInForce("segments")
+
+    def look() -> None:
+        for topic in ("definitions", "control-state"):
+            for key, value in task.stores[topic].items():
+                found.take(topic, key, value)
+
+    first = task.pushed("segments", dynamic_segment())
+    task.take(Slice("segments", 0, [first]))
+    look()
+    assert not_in_force(found, "seg_gold") == "no segments/seg_gold in force; version 0 is being synced"
+    found.take("control-state", b"pending/seg_gold", None)
+    found.take("definitions", b"segments/seg_gold", definition("segments", 0, dynamic_segment()))
+    assert (found.row("seg_gold") or {}).keys() == {"kind", "id", "version", "object"}
+    changed = task.pushed("segments", dynamic_segment(filter={"metadata.club": {"conditions": {"$is": "tin"}}}))
+    task.take(Slice("segments", 0, [changed]))
+    look()
+    row = found.row("seg_gold") or {}
+    assert (row["version"], row["syncing"]) == (0, 1)
+    assert as_text(row).splitlines()[:2] == ["segments/seg_gold: version 0", "    version 1 is being synced"]
 
 
 def test_people_see_a_line_the_problem_and_the_object() -> None:
