@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from streamproc.domain.commands import CommandKind
+from streamproc.domain.commands import ReportKind
 from streamproc.domain.form import Id, Text
 from streamproc.domain.outcomes import DeadLetterReason
 from streamproc.domain.problems import RefusalCode
@@ -398,11 +398,13 @@ class PartitionCommand(
 class PartitionReport(Open):
     """How far one partition has come with one command, on `partition-reports`; key: the command's id.
 
+    `out_of_codes` answers no command: a distribution has asked for a code and there is none.
+
     The numbers are sums since the work began; those of a release go on through stops and resumes.
     """
 
     command_id: Text
-    kind: CommandKind
+    kind: ReportKind
     partition: Count
     scanned: Annotated[Count, Field(description="customers looked at")]
     matched: Annotated[Count, Field(description="customers meant")]
@@ -425,6 +427,8 @@ class DeadLetterHeaders(BaseModel):
     detail: Annotated[str, Field(description="what was wrong, without customer data")]
     source_topic: Text
     source_partition: Annotated[str, Field(pattern="^[0-9]+$")]
-    source_offset: Annotated[str, Field(pattern="^[0-9]+$")]
+    source_offset: Annotated[
+        str, Field(pattern="^(-1|[0-9]+)$", description="-1: the command for one customer for whom a walk failed")
+    ]
     parked_at: Moment
     step: Text

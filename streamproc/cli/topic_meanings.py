@@ -72,7 +72,9 @@ MEANINGS: dict[str, Meaning] = {
         is_nullable=True,
     ),
     Topic.TASK_STATE: Meaning(
-        "Changelog of each task: the event ids of its window, as hashes of 8 bytes behind a number of 8 bytes.",
+        "Changelog of each customer task, by the first part of the key: the event ids of its window (ids/, hashes of 8 "
+        "bytes behind a number of 8 bytes) and, as JSON, segments (segments/), syncs and days under way (updates), "
+        "releases and backfills (sends/, carried/) and counts (counts/).",
         is_internal=True,
         payload={"type": "string", "contentEncoding": "binary"},
         content_type="application/octet-stream",
@@ -84,8 +86,9 @@ MEANINGS: dict[str, Meaning] = {
         "Manual distributions that wait for their time; null: no longer.", is_internal=True, is_nullable=True
     ),
     Topic.CONTROL_STATE: Meaning(
-        "Changelog of the control task: how far syncs, releases and backfills have come, which segments wait for their "
-        "sync (pending/), since when segments are known (since/), and up to where the configuration was read (read/).",
+        "Changelog of the control task, by the first part of the key: how far syncs, counts, releases and backfills "
+        "have come (sync/, count/, release/, backfill/), which segments wait for a sync (pending/), since when they "
+        "are known and how many members they had (since/, size/), and up to where the configuration was read (read/).",
         is_internal=True,
         payload={"type": ["object", "array", "integer"]},
         is_nullable=True,
