@@ -26,7 +26,7 @@ _JOB_HEADERS = ("job-id", "distribution-id", "distribution-version", "cause-id")
 
 def asyncapi() -> Json:
     """Return the document."""
-    messages = {name: _message(name) for name in MEANINGS if _is_filled(name)} | {_DELIVERIES: _message(_DELIVERIES)}
+    messages = {name: _message(name) for name in (*MEANINGS, _DELIVERIES)}
     prefix = Settings.model_fields["prefix"]
     described = f"{ENVIRONMENT_PREFIX}PREFIX: {prefix.description}"
     return {
@@ -81,14 +81,8 @@ def _message_name(topic: str) -> str:
     return topic.partition(".")[0]
 
 
-def _is_filled(topic: str) -> bool:
-    return _meaning(topic).later is None
-
-
 def _actions(spec: TopicSpec) -> tuple[str, ...]:
     """Return what streamproc does with a topic: its own tables it writes and reads."""
-    if not _is_filled(spec.name):
-        return ()
     if spec.writer in {"upstream", "config pushers"}:
         return ("receive",)
     return ("send", "receive") if _meaning(spec.name).is_internal else ("send",)
@@ -99,21 +93,17 @@ def _channel(spec: TopicSpec) -> Json:
     described = [meaning.text]
     if meaning.is_internal:
         described.append("Internal: its form may change with any release.")
-    if meaning.later is not None:
-        described.append(f"Made, but empty in this version: {meaning.later} will fill it.")
     partitions = "One partition." if spec.partitions == 1 else "As many partitions as all customer topics have."
     described += [f"Key: {spec.key}. Written by: {spec.writer}.", partitions]
-    channel: Json = {
+    name = _message_name(spec.name)
+    return {
         "address": f"{{prefix}}{spec.name}",
         "title": spec.name,
         "description": " ".join(described),
         "parameters": {"prefix": {"$ref": "#/components/parameters/prefix"}},
         "bindings": {"kafka": _channel_binding(spec)},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
     }
-    if _is_filled(spec.name):
-        name = _message_name(spec.name)
-        channel["messages"] = {name: {"$ref": f"#/components/messages/{name}"}}
-    return channel
 
 
 def _channel_binding(spec: TopicSpec) -> Json:

@@ -10,14 +10,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a topic is for. `payload` is its records' schema where no file holds it; `later`: what will fill it."""
+    """What a topic is for. `payload` is its records' schema where no file holds it."""
 
     text: str
     is_internal: bool = False
     payload: Json | None = None
     content_type: str = "application/json"
     is_nullable: bool = False
-    later: str | None = None
 
 
 def object_schema(**properties: Json) -> Json:
