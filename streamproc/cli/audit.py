@@ -9,14 +9,13 @@ from typing import Any, get_args
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from streamproc.cli.connection import kafka_of, reach
 from streamproc.cli.database import database_option
 from streamproc.cli.examples import examples
 from streamproc.cli.reading import Consumed, read_to_end
+from streamproc.cli.tables import console, id_table
 from streamproc.clock import now_milliseconds
 from streamproc.codes.audit import ADVICE, Audit, Audited, Claim, Finding, FindingKind
 from streamproc.codes.books import Books
@@ -33,7 +32,6 @@ _OF_CODES = b'"type":"codes"'
 _MARGIN_MILLISECONDS = 3_600_000
 _AT_ONCE = 5_000
 _NAMED = 10  # of each kind, without --json
-_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
 _PROGRESS_SECONDS = 0.5
 
 
@@ -158,9 +156,10 @@ _COLUMNS = ("imported", "made", "free", "given")
 
 
 def _show(audited: Audited) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
-    table = Table("campaign", *_COLUMNS, "wrong", box=None, pad_edge=False)
+    shown = console()
     wrong = {campaign: 0 for _, campaign in audited.counts}
+    campaigns = {*wrong, *(pool.campaign_id for pool in audited.pools)}
+    table = id_table(campaigns, "campaign", *_COLUMNS, "wrong")
     for (_, campaign), number in audited.counts.items():
         wrong[campaign] += number
     for pool in audited.pools:
@@ -169,17 +168,17 @@ def _show(audited: Audited) -> None:
     for campaign, number in wrong.items():  # of which there is no pool
         table.add_row(Text(campaign), *("-" for _ in _COLUMNS), f"{number:,}")
     if table.rows:
-        console.print(table)
-    console.print(
+        shown.print(table)
+    shown.print(
         f"{audited.published:,} publications, {audited.jobs:,} delivery jobs with codes, "
         f"{audited.under_way:,} given to requests that are not done"
     )
     for kind in get_args(FindingKind):
         if number := audited.of_kind(kind):
-            console.print(Text(f"{kind}: {number:,}: {ADVICE[kind]}"))
+            shown.print(Text(f"{kind}: {number:,}: {ADVICE[kind]}"))
             for finding in _first(audited.findings, kind):
-                console.print(Text(f"  {_told(finding)}"))
-    console.print("all adds up" if audited.adds_up else "it does not add up")
+                shown.print(Text(f"  {_told(finding)}"))
+    shown.print("all adds up" if audited.adds_up else "it does not add up")
 
 
 def _first(findings: Sequence[Finding], kind: FindingKind) -> list[Finding]:

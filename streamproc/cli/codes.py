@@ -10,7 +10,6 @@ from io import BufferedReader
 import click
 import orjson
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +20,7 @@ from streamproc.cli.in_force import read_in_force
 from streamproc.cli.input_file import InputFile
 from streamproc.cli.json_lines import read_lines
 from streamproc.cli.progress import Progress
+from streamproc.cli.tables import console, id_table
 from streamproc.codes.ledger import Ledger, Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.domain.codes import CODE_LENGTH
@@ -33,7 +33,6 @@ _CODE = re.compile(CODE_TEXT)
 _MARK = "\ufeff"  # with which some programs begin a file
 _AT_ONCE = 50_000  # codes in one transaction
 _SHOWN = 10  # lines that are named of each sort
-_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
 
 
 @click.group(
@@ -120,7 +119,7 @@ def status(*, address: str, campaign: str | None, as_json: bool) -> None:
         for pool in shown:
             click.echo(orjson.dumps({"campaign": pool.campaign_id, "free": pool.free, "given": pool.given}))
     elif shown:
-        Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(_table(shown))
+        console().print(_table(shown))
     if campaign is not None and not shown:
         click.echo(f"Error: no codes of {campaign}; import some with `streamproc codes import`", err=True)
         sys.exit(1)
@@ -231,7 +230,7 @@ async def _pools(address: str) -> Sequence[Pool]:
 
 
 def _table(pools: list[Pool]) -> Table:
-    table = Table("campaign", "free", "given", box=None, pad_edge=False)
+    table = id_table([pool.campaign_id for pool in pools], "campaign", "free", "given")
     for pool in pools:
         table.add_row(Text(pool.campaign_id), f"{pool.free:,}", f"{pool.given:,}")
     return table

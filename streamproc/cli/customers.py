@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +18,7 @@ from streamproc.cli.customer_search import Belongs, Found, search
 from streamproc.cli.examples import examples
 from streamproc.cli.get import not_in_force
 from streamproc.cli.in_force import read_in_force
+from streamproc.cli.tables import console, id_table
 from streamproc.cli.time_zone import time_zone_option
 from streamproc.clock import now_milliseconds
 from streamproc.domain.attributes import compile_attribute
@@ -31,7 +31,6 @@ from streamproc.matching.segments import ComputedSegment
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
 
-_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
 _MOST_SHOWN = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -91,7 +90,7 @@ def customers(
     for line in as_lines(question, found):
         click.echo(line)
     if found.sample:
-        Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(_table(question, found))
+        console().print(_table(question, found))
 
 
 def _of_filter(asked: str, zone: tzinfo, *, as_json: bool) -> Question:
@@ -157,10 +156,7 @@ def _row(question: Question, customer_id: str, state: CustomerState | None) -> d
 
 def _table(question: Question, found: Found) -> Table:
     paths = [path for path in question.attributes if path != "name"]
-    table = Table("id", "name", *paths, box=None, pad_edge=False)
-    # An id that is cut cannot be copied.
-    table.columns[0].no_wrap = True
-    table.columns[0].min_width = max(len(customer_id) for customer_id, _ in found.sample)
+    table = id_table([customer_id for customer_id, _ in found.sample], "id", "name", *paths)
     for customer_id, state in found.sample:
         row = _row(question, customer_id, state)
         told = (row["name"], *(row["attributes"].get(path) for path in paths))

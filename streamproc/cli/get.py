@@ -5,18 +5,16 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from streamproc.cli.connection import connection_options, reach
 from streamproc.cli.examples import examples
 from streamproc.cli.in_force import ObjectsInForce, read_in_force
+from streamproc.cli.tables import console, id_table
 from streamproc.domain.configuration import KINDS
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
-
-_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
 
 
 @click.command(
@@ -47,7 +45,7 @@ def get(*, kafka: Kafka, kind: str, object_id: str | None, as_json: bool) -> Non
         for row in rows:
             click.echo(orjson.dumps(row))
     elif object_id is None:
-        Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(_table(kind, rows))
+        console().print(_table(kind, rows))
     else:
         click.echo(as_text(rows[0]))
 
@@ -74,10 +72,7 @@ def as_text(row: dict[str, Any]) -> str:
 
 def _table(kind: str, rows: list[dict[str, Any]]) -> Table:
     columns = ("state", "problem") if kind == Topic.DISTRIBUTIONS else ()
-    table = Table("id", "name", "version", *columns, box=None, pad_edge=False)
-    # An id that is cut cannot be copied.
-    table.columns[0].no_wrap = True
-    table.columns[0].min_width = max((len(row["id"]) for row in rows), default=0)
+    table = id_table([row["id"] for row in rows], "id", "name", "version", *columns)
     for row in rows:
         told = (row["id"], row["object"]["name"], str(row["version"]), *(row.get(name, "") for name in columns))
         table.add_row(*map(Text, told))  # as texts, because names may hold what rich takes for markup

@@ -16,6 +16,7 @@ from streamproc.cli.connection import connection_options, reach
 from streamproc.cli.examples import examples
 from streamproc.cli.reading import Consumed, catch_up, follow, opened, read_to_end
 from streamproc.cli.status_overview import SOURCES, Overview, Row, Wait, line, most_moving, table
+from streamproc.cli.tables import console
 from streamproc.clock import now_milliseconds
 from streamproc.domain.events import instant_of
 from streamproc.processing.statuses import State
@@ -24,7 +25,6 @@ from streamproc.runtime.kafka import Kafka
 #: Shows all rows, or those that have changed, each time that they did.
 _Show = Callable[[list[Row], list[Row]], None]
 
-_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
 _HEADING_LINES = 2  # the table's first line, and the prompt's
 # What a verdict has just told can be read a moment later in the other topics of its transaction.
 _PATIENCE_SECONDS = 2.0
@@ -77,7 +77,7 @@ def status(*, kafka: Kafka, identity: str | None, as_json: bool, watch: bool, un
         for row in rows:
             click.echo(orjson.dumps(row))
     elif rows or identity is None:
-        Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table(rows, _now()))
+        console().print(table(rows, _now()))
     if identity is not None and not rows:
         click.echo(f"Error: {_unknown(identity)}", err=True)
         sys.exit(1)
@@ -142,11 +142,11 @@ def _lines(*, as_json: bool) -> Iterator[_Show]:
 @contextmanager
 def _display() -> Iterator[_Show]:
     """Keep a table on the terminal, the time that is left included."""
-    console = Console()
-    with Live(console=console, auto_refresh=False) as live:
+    terminal = Console()
+    with Live(console=terminal, auto_refresh=False) as live:
 
         def show(rows: list[Row], _: list[Row]) -> None:
-            room = max(1, console.height - _HEADING_LINES - 1)
+            room = max(1, terminal.height - _HEADING_LINES - 1)
             seen = most_moving(rows, room)
             live.update(table(seen, _now(), len(rows) - len(seen)), refresh=True)
 

@@ -11,6 +11,7 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
+from streamproc.cli.tables import id_table
 from streamproc.domain.events import parse_instant
 from streamproc.domain.releases import OVER
 from streamproc.topics import Topic
@@ -91,10 +92,8 @@ def most_moving(rows: list[Row], room: int) -> list[Row]:
 
 def table(rows: list[Row], now: datetime, left_out: int = 0) -> Table:
     """Lay rows out for a person."""
-    shown = Table("distribution", "name", "version", "state", "progress", "problem", box=None, pad_edge=False)
-    # An id that is cut cannot be copied.
-    shown.columns[0].no_wrap = True
-    shown.columns[0].min_width = max((len(row["distribution_id"]) for row in rows), default=0)
+    columns = ("distribution", "name", "version", "state", "progress", "problem")
+    shown = id_table([row["distribution_id"] for row in rows], *columns)
     if left_out:
         shown.caption = f"and {left_out:,} more; give an ID to watch one"
     for row in rows:

@@ -1,0 +1,22 @@
+"""Tables on standard output: as wide as the terminal, or as they need where there is none."""
+
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+
+_PLAIN_WIDTH = 200  # characters; without a terminal nothing needs to be folded
+
+
+def console() -> Console:
+    """Return what prints tables and lines to standard output, none of them coloured by what is in it."""
+    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+def id_table(ids: Iterable[str], *columns: str) -> Table:
+    """Return an empty table with room for these ids in its first column: one that is cut cannot be copied."""
+    table = Table(*columns, box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = max(map(len, ids), default=0)
+    return table
