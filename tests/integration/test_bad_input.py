@@ -291,7 +291,7 @@ async def test_without_topics_the_worker_ends_and_says_how_to_make_them(
         worker = workers.start()
         assert await worker.ended() == 2
         for topic in (Topic.CUSTOMER_EVENTS, Topic.TASK_STATE, Topic.DEFINITIONS, Topic.DISTRIBUTIONS):
-            assert f"error: no topic {topic_prefix}{topic}: make the topics with streamproc topics create" in worker.log
+            assert f"Error: no topic {topic_prefix}{topic}: make the topics with streamproc topics create" in worker.log
 
 
 async def test_topics_of_unequal_partitions_end_the_worker_with_their_counts(

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from streamproc.cli import COMMANDS, main
+from streamproc.settings import Settings
 
 
 def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -59,6 +60,16 @@ def test_the_options_in_examples_exist(path: tuple[str, ...]) -> None:
     for example in examples(help_of(path)):
         assert {word for word in arguments(example) if word.startswith("--")} <= names
         assert tuple(arguments(example)[: len(path)]) == path
+
+
+def test_each_flag_of_the_worker_tells_the_variable_and_the_default_of_its_setting() -> None:
+    told = " ".join(help_of(("worker",)).split())
+    flags = [parameter.name for parameter in ALL[("worker",)].params]
+    assert flags
+    for name in flags:
+        field = Settings.model_fields[name or ""]
+        default = "" if field.is_required() else f", default {field.default}"
+        assert f"[STREAMPROC_{str(name).upper()}{default}]" in told
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
