@@ -11,7 +11,7 @@ import click
 import orjson
 from rich.text import Text
 
-from streamproc.cli.connection import kafka_of, reach
+from streamproc.cli.connection import kafka_option, prefix_option, reach, settings_and_kafka
 from streamproc.cli.database import database_option
 from streamproc.cli.examples import examples
 from streamproc.cli.reading import Consumed, read_to_end
@@ -19,11 +19,9 @@ from streamproc.cli.tables import console, id_table
 from streamproc.clock import now_milliseconds
 from streamproc.codes.audit import ADVICE, Audit, Audited, Claim, Finding, FindingKind
 from streamproc.codes.books import Books
-from streamproc.errors import SettingsError
 from streamproc.operations.topic_admin import shortest_retention
 from streamproc.processing.waiting_requests import request_of
 from streamproc.runtime.kafka import Kafka
-from streamproc.settings import load_settings
 from streamproc.topics import CHANNELS, Topic, deliveries
 
 _DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
@@ -38,8 +36,8 @@ _PROGRESS_SECONDS = 0.5
 @click.command(epilog=examples("streamproc audit", "streamproc audit --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @database_option
-@click.option("--kafka", "brokers", help="Brokers, host:port[,host:port...]; else STREAMPROC_KAFKA.")
-@click.option("--prefix", help="In front of every topic; else STREAMPROC_PREFIX, else streamproc.")
+@kafka_option
+@prefix_option
 @click.option("--app-id", help="Consumer group of the workers; else STREAMPROC_APP_ID, else streamproc.")
 def audit(*, address: str, as_json: bool, brokers: str | None, prefix: str | None, app_id: str | None) -> None:
     """Tell whether the books of unique codes add up: pools, publications and delivery jobs.
@@ -49,12 +47,7 @@ def audit(*, address: str, as_json: bool, brokers: str | None, prefix: str | Non
 
     Exit status: 0 when all adds up; 1 when something does not; 2 when the database or the brokers are not there.
     """
-    try:
-        settings = load_settings({"kafka": brokers, "prefix": prefix, "app_id": app_id})
-    except SettingsError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
-    kafka = kafka_of(settings)
+    settings, kafka = settings_and_kafka({"kafka": brokers, "prefix": prefix, "app_id": app_id})
     audited = reach(kafka, audit_codes(kafka, settings.app_id, address))
     if as_json:
         click.echo(orjson.dumps(_as_json(audited)))

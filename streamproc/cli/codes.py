@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from streamproc.cli.connection import kafka_of, reach
+from streamproc.cli.connection import kafka_option, prefix_option, reach, settings_and_kafka
 from streamproc.cli.database import database_option, reach_database
 from streamproc.cli.examples import examples
 from streamproc.cli.in_force import read_in_force
@@ -25,8 +25,7 @@ from streamproc.codes.ledger import Ledger, Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.domain.codes import CODE_LENGTH
 from streamproc.domain.form import CODE_TEXT, ID_LENGTH, Id
-from streamproc.errors import LedgerUnavailable, SettingsError
-from streamproc.settings import load_settings
+from streamproc.errors import LedgerUnavailable
 from streamproc.topics import Topic
 
 _CODE = re.compile(CODE_TEXT)
@@ -57,8 +56,8 @@ def codes() -> None:
 @click.option("--unchecked", is_flag=True, help="Do not look whether the campaign is in force.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @database_option
-@click.option("--kafka", "brokers", help="Brokers, host:port[,host:port...]; else STREAMPROC_KAFKA.")
-@click.option("--prefix", help="In front of every topic; else STREAMPROC_PREFIX, else streamproc.")
+@kafka_option
+@prefix_option
 def import_(
     *,
     address: str,
@@ -126,11 +125,7 @@ def status(*, address: str, campaign: str | None, as_json: bool) -> None:
 
 
 def _is_in_force(campaign: str, brokers: str | None, prefix: str | None) -> bool:
-    try:
-        kafka = kafka_of(load_settings({"kafka": brokers, "prefix": prefix}))
-    except SettingsError as error:
-        click.echo(f"Error: {error}; or give --unchecked", err=True)
-        sys.exit(2)
+    _, kafka = settings_and_kafka({"kafka": brokers, "prefix": prefix}, "; or give --unchecked")
     return campaign in reach(kafka, read_in_force(kafka, Topic.CAMPAIGNS)).definitions
 
 
