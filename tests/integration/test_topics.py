@@ -112,6 +112,7 @@ def test_the_commands_answer_by_exit_status_and_json(kafka: str, topic_prefix: s
     created = runner.invoke(topics, ["create", "--json"])
     after = runner.invoke(topics, ["check", "--json"])
     other = runner.invoke(topics, ["check", "--partitions", "4", "--json"])
+    agreeing = runner.invoke(topics, ["check"], env={"STREAMPROC_PARTITIONS": None})
 
     assert (before.exit_code, before.stdout.splitlines()[-1]) == (1, f"{len(TOPICS)} differences")
     assert created.exit_code == 0
@@ -119,6 +120,7 @@ def test_the_commands_answer_by_exit_status_and_json(kafka: str, topic_prefix: s
     assert (after.exit_code, orjson.loads(after.stdout)) == (0, {"differences": []})
     assert other.exit_code == 1
     assert {found["aspect"] for found in orjson.loads(other.stdout)["differences"]} == {"partitions"}
+    assert (agreeing.exit_code, agreeing.stdout) == (0, "all topics are as they have to be\n")
 
 
 def test_a_broker_that_does_not_answer_is_one_line_and_exit_two() -> None:
