@@ -74,7 +74,7 @@ def as_text(judged: Judged) -> str:
     if judged.accepted and verdict["blocked"]:
         answer = "blocked"
     version = "" if verdict["version"] is None else f", version {verdict['version']}"
-    lines = [f"{_name(judged)}:{judged.record.line}: {verdict['kind']}/{verdict['id'] or '?'}: {answer}{version}"]
+    lines = [f"{judged.record.name}:{judged.record.line}: {verdict['kind']}/{verdict['id'] or '?'}: {answer}{version}"]
     lines += [f"    {one['code']} at {one['path']}: {one['message']}" for one in verdict["errors"]]
     lines += [f"    warning: {one['code']} at {one['path']}: {one['message']}" for one in verdict["warnings"]]
     lines += [f"    {cause}" for cause in verdict["blocked"]]
@@ -82,9 +82,4 @@ def as_text(judged: Judged) -> str:
 
 
 def _as_json(judged: Judged) -> str:
-    return orjson.dumps(judged.verdict | {"file": _name(judged), "line": judged.record.line}).decode()
-
-
-def _name(judged: Judged) -> str:
-    """Return the file's name as text, also when the file system holds one that is no UTF-8."""
-    return str(judged.record.file).encode("utf-8", "replace").decode()
+    return orjson.dumps(judged.verdict | {"file": judged.record.name, "line": judged.record.line}).decode()

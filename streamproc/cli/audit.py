@@ -4,7 +4,6 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Any, get_args
 
 import click
@@ -14,6 +13,7 @@ from rich.text import Text
 from streamproc.cli.connection import kafka_option, prefix_option, reach, settings_and_kafka
 from streamproc.cli.database import database_option
 from streamproc.cli.examples import examples
+from streamproc.cli.progress import Progress
 from streamproc.cli.reading import Consumed, read_to_end
 from streamproc.cli.tables import console, id_table
 from streamproc.clock import now_milliseconds
@@ -30,7 +30,6 @@ _OF_CODES = b'"type":"codes"'
 _MARGIN_MILLISECONDS = 3_600_000
 _AT_ONCE = 5_000
 _NAMED = 10  # of each kind, without --json
-_PROGRESS_SECONDS = 0.5
 
 
 @click.command(epilog=examples("streamproc audit", "streamproc audit --json"))
@@ -65,10 +64,13 @@ async def audit_codes(kafka: Kafka, app_id: str, address: str) -> Audited:
         await auditing.begin()
         auditing.under_way(await _under_way(kafka, app_id))
         for topics, is_job in (((Topic.PUBLICATIONS,), False), (_DELIVERIES, True)):
-            async for records in _several(read_to_end(kafka, topics), "records of " + topics[0].partition(".")[0]):
+            progress = Progress("records of " + topics[0].partition(".")[0])
+            async for records in _several(read_to_end(kafka, topics)):
                 for is_whole in (False, True):
                     claims = [_claim(one.value, is_job) for one in records if (one.timestamp >= since) is is_whole]
                     await auditing.take([claim for claim in claims if claim is not None], is_whole=is_whole)
+                progress.add(len(records))
+            progress.end()
         return await auditing.end()
     finally:
         await books.close()
@@ -113,22 +115,16 @@ def _claim(value: bytes | None, is_job: bool) -> Claim | None:
     )
 
 
-async def _several(found: AsyncIterator[Consumed], what: str) -> AsyncIterator[list[Consumed]]:
-    """Yield many at a time, and show how many there were to whoever watches."""
-    done, shown, is_seen = 0, monotonic(), sys.stderr.isatty()
+async def _several(found: AsyncIterator[Consumed]) -> AsyncIterator[list[Consumed]]:
+    """Yield many at a time."""
     several: list[Consumed] = []
     async for one in found:
         several.append(one)
         if len(several) == _AT_ONCE:
             yield several
-            done, several = done + len(several), []
-            if is_seen and monotonic() - shown > _PROGRESS_SECONDS:
-                shown = monotonic()
-                click.echo(f"\r{done:,} {what} ", err=True, nl=False)
+            several = []
     if several:
         yield several
-    if is_seen and done:
-        click.echo(err=True)
 
 
 def _as_json(audited: Audited) -> dict[str, Any]:

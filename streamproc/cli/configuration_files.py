@@ -32,6 +32,11 @@ class FileRecord:
     version: int
     value: bytes
 
+    @property
+    def name(self) -> str:
+        """The file's name as text, also when the file system holds one that is no UTF-8."""
+        return str(self.file).encode("utf-8", "replace").decode()
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationPath:

@@ -69,20 +69,15 @@ def _answer(verdict: Verdict) -> str:
 
 
 def _as_json(record: FileRecord, verdict: Verdict) -> bytes:
-    line = verdict.as_json() | {"file": _name(record), "line": record.line}
+    line = verdict.as_json() | {"file": record.name, "line": record.line}
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def as_text(record: FileRecord, verdict: Verdict) -> bytes:
     """Return one line a finding, as compilers write them; nothing for a record without findings."""
     told = verdict.as_json()
-    place = f"{_name(record)}:{record.line}: {told['kind']}/{told['id'] or '?'}"
+    place = f"{record.name}:{record.line}: {told['kind']}/{told['id'] or '?'}"
     lines = [f"{place}: rejected: {one['code']} at {one['path']}: {one['message']}" for one in told["errors"]]
     lines += [f"{place}: warning: {one['code']} at {one['path']}: {one['message']}" for one in told["warnings"]]
     lines += [f"{place}: blocked: {cause}" for cause in told["blocked"]]
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _name(record: FileRecord) -> str:
-    """Return the file's name as text, also when the file system holds one that is no UTF-8."""
-    return str(record.file).encode("utf-8", "replace").decode()
