@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from streamproc.domain.form import Form, Id, Text, json_path
 from streamproc.domain.problems import Problem
-from streamproc.domain.rules import FilterFindings, check_filter
+from streamproc.domain.rules import FilterFindings, check_filter, count_comparisons
 
 # What tells who belongs to a segment of each type, and is needed. On another type it is surplus: kept, and ignored.
 _MEMBERS_BY = {"static": "customers", "dynamic": "filter", "external": None}
@@ -59,6 +59,11 @@ def check_segment(record: dict[str, Any]) -> FilterFindings:
 def is_computed(record: dict[str, Any]) -> bool:
     """Tell whether who belongs to a segment is worked out here, and not told by upstream."""
     return _MEMBERS_BY[record["type"]] is not None
+
+
+def comparisons(record: dict[str, Any]) -> int:
+    """Return how many comparisons it takes, at most, to tell whether a customer belongs to a computed segment."""
+    return 1 if record["type"] == "static" else count_comparisons(record["filter"])
 
 
 def selection(record: dict[str, Any]) -> object:

@@ -18,6 +18,7 @@ from streamproc.processing.updates import Updates
 # a microsecond, to decode its state some, a job about ten. Each piece is a transaction, which takes the brokers longer.
 LOOKED_AT = 4_000
 DECODED = 1_000
+DECODED_AT_LEAST = 10
 LISTED = 1_000
 MESSAGES = 800
 # Of jobs and dead letters, which can be as large as records may be.
@@ -47,10 +48,11 @@ class SendWalk:
         # As the segment stands among the memberships in the bytes of a state; it may stand elsewhere in them too.
         self._named = orjson.dumps(send.segment_id)
 
-    def go_on(self, customers: OrderedStore, updates: Updates, step: CustomerStep) -> bool:
-        """Do one piece; tell whether everybody was reached."""
+    def go_on(self, customers: OrderedStore, updates: Updates, effort: int, step: CustomerStep) -> bool:
+        """Do one piece; tell whether everybody was reached. `effort` is that of bringing the updates under way."""
         send = self.send
-        keys, last = self._next_keys(customers, DECODED if updates.running else LOOKED_AT)
+        decoded = max(DECODED // effort, DECODED_AT_LEAST)
+        keys, last = self._next_keys(customers, decoded if updates.running else LOOKED_AT)
         unknown = self._unknown(customers, send.cursor, last)
         met = sorted((*keys, *unknown)) if unknown else keys
         meet = partial(self._meet, step)

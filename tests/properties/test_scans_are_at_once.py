@@ -41,6 +41,7 @@ def small_steps() -> Iterator[None]:
             (scans, "BROUGHT_AT_LEAST"),
             (send_walk, "LOOKED_AT"),
             (send_walk, "DECODED"),
+            (send_walk, "DECODED_AT_LEAST"),
             (send_walk, "LISTED"),
             (send_walk, "MESSAGES"),
         ):

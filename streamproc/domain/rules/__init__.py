@@ -3,7 +3,7 @@
 from streamproc.domain.rules.check import RuleFindings, check_rules
 from streamproc.domain.rules.check_filter import FilterFindings, check_filter
 from streamproc.domain.rules.compile import RuleCompiler
-from streamproc.domain.rules.compile_filter import compile_filter
+from streamproc.domain.rules.compile_filter import compile_filter, count_comparisons
 from streamproc.domain.rules.conditions import Condition
 from streamproc.domain.rules.filters import Filter
 
@@ -16,4 +16,5 @@ __all__ = [
     "check_filter",
     "check_rules",
     "compile_filter",
+    "count_comparisons",
 ]

@@ -9,6 +9,19 @@ from streamproc.domain.rules.check_filter import JUNCTION, filter_attributes
 from streamproc.domain.rules.filters import Filter, FilterPart
 from streamproc.domain.rules.operators import build_test, is_relative
 
+#: With these a subject is looked up among the listed values; with any other it is compared with one after the other.
+_LOOKED_UP = frozenset({"$is", "$in", "$is_not", "$not_in", "$not_differ", "$not_intersect"})
+
+
+def count_comparisons(given: dict[str, Any]) -> int:
+    """Return how many comparisons it takes, at most, to decide about one customer."""
+    comparisons = 0
+    for entry in filter_attributes(given).values():
+        comparisons += 1
+        for operator, value in (entry.get("conditions") or {}).items():
+            comparisons += len(value) - 1 if type(value) is list and operator not in _LOOKED_UP else 0
+    return comparisons
+
 
 def compile_filter(given: dict[str, Any], zone: tzinfo) -> Filter:
     """Compile a filter that `check_filter` has passed; `zone` is where the project's days begin."""

@@ -44,6 +44,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         (counts, "LOOKED_AT"),
         (send_walk, "LOOKED_AT"),
         (send_walk, "DECODED"),
+        (send_walk, "DECODED_AT_LEAST"),
         (send_walk, "LISTED"),
         (send_walk, "MESSAGES"),
     ):
@@ -109,6 +110,31 @@ def test_progress_is_reported_at_most_once_a_second_and_always_at_the_end(task: 
     task.now += 1000
     task.step()
     assert [(report["scanned"], report["done"]) for report in reports(task, "sync:seg_1:0")] == [(2, False), (5, True)]
+
+
+LONG = {f"metadata.{number}": {"conditions": {"$is_unknown": [True]}} for number in range(32)}
+ONE_OF_MANY = {"email": {"conditions": {"$contains": [f"{number}@" for number in range(32)]}}}
+LOOKED_UP = {"email": {"conditions": {"$in": [f"{number}@x.y" for number in range(32)]}}}
+
+
+@pytest.mark.parametrize(("filters", "steps"), [(GOLD, 1), (LOOKED_UP, 1), (LONG, 3), (ONE_OF_MANY, 3)])
+def test_the_more_comparisons_a_segment_takes_the_fewer_customers_come_in_one_step(
+    task: CustomerTask, monkeypatch: pytest.MonkeyPatch, filters: Json, steps: int
+) -> None:
+    monkeypatch.setattr(scans_module, "BROUGHT", 10)
+    task.commands(sync(filter=filters))
+    assert task.run() == steps
+
+
+def test_a_release_takes_fewer_customers_in_one_step_while_such_a_segment_is_brought(
+    task: CustomerTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send_walk, "DECODED", 10)
+    monkeypatch.setattr(send_walk, "MESSAGES", 10)
+    task.commands(sync(filter=LONG), send())
+    task.step()
+    task.step()
+    assert orjson.loads(task.task_state.get(b"sends/distr_1") or b"")["scanned"] == 2
 
 
 def test_an_empty_partition_answers_too() -> None:
@@ -443,6 +469,19 @@ def test_when_the_day_changes_those_move_whose_segment_depends_on_it(birthdays: 
     assert job["id"] == job_id("tick:2026-11-25#entered:seg_1", "b", "distr_in", "email", 0)
     assert birthdays.told("partition-reports") == []
     assert birthdays.processor.wake_at == MIDNIGHT + 24 * 3600 * 1000
+
+
+def test_the_more_segments_hang_on_the_day_the_fewer_customers_come_in_one_step(
+    birthdays: CustomerTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans_module, "BROUGHT", 9)
+    birthdays.now = MIDNIGHT
+    assert birthdays.run() == 1
+    birthdays.commands(*(sync(0, BIRTHDAY, f"seg_{number}") for number in range(2, 17)))
+    birthdays.run()
+    birthdays.restart()
+    birthdays.now = MIDNIGHT + 24 * 3600 * 1000
+    assert birthdays.run() == 2
 
 
 def test_after_downtime_there_is_one_tick_for_today_and_a_clock_that_goes_back_brings_none(
