@@ -50,7 +50,9 @@ unit: $(INSTALLED) ## The tests that need no broker (seconds)
 
 test: lint $(COMPILED) ## Lint, types and all tests, on a real broker (minutes)
 	@echo "==> tests; the local Kafka is fetched once and started by the tests themselves"
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist worksteal -m 'not crash'
+	@echo "==> tests that kill workers and brokers, one after the other"
+	$(BIN)/pytest -q -m crash
 
 demo: $(COMPILED) ## The whole thing on this machine, with a verdict (under 90 s)
 	$(BIN)/streamproc demo

@@ -6,7 +6,7 @@ still on its way can arrive in the next one.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -139,20 +139,6 @@ class TaskProducer:
             base_sequence=sequence,
             batch_size=BATCH_BYTES,
         )
-
-
-async def _together(*parts: Coroutine[Any, Any, None]) -> None:
-    """Do both at once; the first error ends the other."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def as_fenced(error: BaseException) -> TaskFenced | None:

@@ -24,7 +24,7 @@ from tests.support.databases import fresh_database
 from tests.support.proxy import Proxy
 from tests.support.workers import SESSION_SECONDS, STREAMPROC_WORKER, Workers
 
-pytestmark = [pytest.mark.broker, pytest.mark.crash, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.broker, pytest.mark.crash, pytest.mark.timeout(900)]
 
 WORKERS = 2
 EVENTS = int(os.environ.get("CODES_EVENTS") or 24_000)

@@ -18,12 +18,12 @@ from tests.support.full_recount import differing
 from tests.support.streams import all_committed
 from tests.support.workers import SESSION_SECONDS, WorkerProcess, Workers
 
-pytestmark = [pytest.mark.broker, pytest.mark.crash, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.broker, pytest.mark.crash, pytest.mark.timeout(900)]
 
 WORKERS = 3
 # Small chunks: many transactions for a kill to fall into.
 SETTINGS = {"CHUNK_RECORDS": 100}
-CATCHING_UP_SECONDS = 120
+CATCHING_UP_SECONDS = 300
 NAIVE_WORKER = (sys.executable, "-m", "tests.support.naive_worker")
 
 

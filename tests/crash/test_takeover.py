@@ -18,19 +18,20 @@ from tests.crash.shop_run import ShopRun
 from tests.support.streams import all_committed, ends
 from tests.support.workers import SESSION_SECONDS, WorkerProcess, Workers, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.crash]
+pytestmark = [pytest.mark.broker, pytest.mark.crash, pytest.mark.timeout(600)]
 
 # The brokers give a dead worker up after the session timeout; joining, fencing, restoring and seeking come on top
-# (2 s are what is meant to be enough). The margin is for two cores that brokers, workers and other tests share.
+# (2 s are what is meant to be enough, and printed beside what it was). The margin is for cores that others share; it
+# is below the 30 s for which a group waits for a member that has not told of its end.
 TAKEOVER_SECONDS = SESSION_SECONDS + 2
-MARGIN_SECONDS = 10
+MARGIN_SECONDS = 20
 # A worker that leaves says so, and nobody waits for its session: with a long one that can be told from a kill.
 LONG_SESSION_SECONDS = 60
-HANDOVER_SECONDS = 12
+HANDOVER_SECONDS = LONG_SESSION_SECONDS / 2
 TRICKLE_EVENTS = 400
 TRICKLE_SECONDS = 0.1
-UNNOTICED_SECONDS = 30
-CATCHING_UP_SECONDS = 60
+UNNOTICED_SECONDS = 60
+CATCHING_UP_SECONDS = 120
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def two_at_work(
             both_ready = await first.is_ready() and await second.is_ready()
             return all(shares) and not shares[0] & shares[1] and both_ready
 
-        await until(shared_out, within=30, what="a share for each")
+        await until(shared_out, within=60, what="a share for each")
         yield run, workers, first, second
 
 

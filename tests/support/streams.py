@@ -115,15 +115,25 @@ async def _ends(consumer: AIOKafkaConsumer, kafka: Kafka, topics: Sequence[str])
 async def all_committed(kafka: Kafka, app_id: str, *topics: str, within: float = 60.0) -> float:
     """Return the seconds until the application has committed everything that stood in these topics."""
     stood = {tp: end for tp, end in (await ends(kafka, topics)).items() if end}
+    behind: dict[str, int] = {}
     admin = kafka.admin()
     await admin.start()
     try:
 
         async def reached() -> bool:
             committed = await committed_offsets(admin, app_id, list(stood)) if stood else {}
-            return all((committed[tp] or 0) >= end for tp, end in stood.items())
+            behind.clear()
+            behind.update(
+                (f"{tp.topic}-{tp.partition}", end - at)
+                for tp, end in stood.items()
+                if (at := committed[tp] or 0) < end
+            )
+            return not behind
 
-        return await until(reached, within=within, what=f"everything in {', '.join(topics)} committed")
+        try:
+            return await until(reached, within=within, what=f"everything in {', '.join(topics)} committed")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; so many records are not: {behind}") from error
     finally:
         await admin.close()
 

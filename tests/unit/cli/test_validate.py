@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import orjson
@@ -212,11 +212,11 @@ def test_file_names_that_are_no_unicode_are_shown_as_well_as_possible(tmp_path: 
 def test_many_lines_take_no_more_time_each(tmp_path: Path) -> None:
     records = [distribution(id=f"distr_{number}", name=f"Number {number}") for number in range(20_000)]
     write(tmp_path, {"distributions/a.jsonl": lines(*records)})
-    started = perf_counter()
+    started = process_time()
     result = validate(tmp_path, "--json")
     assert result.exit_code == 0
     assert len(verdicts(result)) == 20_000
-    assert perf_counter() - started < 10
+    assert process_time() - started < 10
 
 
 def test_the_command_starts_without_the_parts_that_talk_to_kafka(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The judge: verdicts, versions, names, deletions, and records that are no objects."""
 
-from time import perf_counter
+from time import process_time
 
 import orjson
 import pytest
@@ -218,9 +218,9 @@ def test_a_header_name_that_stands_twice_is_refused(second: str) -> None:
 def test_a_record_of_the_greatest_size_is_judged_soon(record: dict[str, object]) -> None:
     value = orjson.dumps(record)
     assert 900_000 < len(value) < INPUT_LIMIT
-    started = perf_counter()
+    started = process_time()
     assert judge("distributions", None, value, 0, None, Configuration()).accepted
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5
 
 
 @pytest.mark.parametrize("depth", [101, 300, 1021])

@@ -1,4 +1,4 @@
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -45,6 +45,6 @@ def test_the_worst_path_is_read_soon() -> None:
     value: dict[str, Any] = {}
     for _ in range(100):
         value = {"": value, ".x": 1}
-    started = perf_counter()
+    started = process_time()
     assert compile_path("." * 100 + "x" * 900)(value) is None
-    assert perf_counter() - started < 1
+    assert process_time() - started < 1

@@ -1,5 +1,5 @@
 from datetime import UTC, datetime
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -131,9 +131,9 @@ def test_quantifiers_in_quantifiers_as_deep_as_can_be_are_decided_soon() -> None
         node = {"name": f"order.items.{word}", "rules": {"1": node, "2": {"name": "order.items.count"}}}
     assert check_rules({"1": node}, "$.rules").errors == []
     known = order(*[{"price": 5, "quantity": number} for number in range(20)])
-    started = perf_counter()
+    started = process_time()
     assert not holds(node, known)
-    assert perf_counter() - started < 1
+    assert process_time() - started < 1
 
 
 def test_product_sums_quantities_over_its_lines_and_one_of_its_prices_is_enough() -> None:
