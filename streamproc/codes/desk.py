@@ -19,8 +19,8 @@ _BACKOFF_LIMIT_SECONDS = 5.0
 _SAID_AGAIN_SECONDS = 60.0
 
 
-class Customer(Protocol):
-    """Whoever is served here: fits `processing.codes.CodeProcessor`."""
+class Asker(Protocol):
+    """Whoever asks here: fits `processing.codes.CodeProcessor`."""
 
     def answer(self, allocations: Mapping[str, Allocation]) -> None:
         """Take what the ledger has given."""
@@ -32,8 +32,8 @@ class DeskListener(Protocol):
     def ledger_answers(self, *, answers: bool) -> None:
         """Whether the database of codes answers."""
 
-    def codes_allocated(self, number: int, seconds: float) -> None:
-        """So many requests were answered by the ledger, in one go."""
+    def allocated(self, seconds: float) -> None:
+        """The ledger has answered the requests of one chunk; it took so many seconds."""
 
 
 class NoLedger:
@@ -71,12 +71,12 @@ class Desk:
         self._listener = listener
         self._said_at: float | None = None
 
-    async def serve(self, customer: Customer, asked: Asked) -> None:
+    async def serve(self, asker: Asker, asked: Asked) -> None:
         """Do what is asked, however long it takes, and hand over the answer."""
         backoff = _BACKOFF_SECONDS
         while True:
             try:
-                customer.answer(await self._attempt(asked))
+                asker.answer(await self._attempt(asked))
             except LedgerUnavailable as error:
                 self._say(error)
                 await asyncio.sleep(backoff)
@@ -91,7 +91,7 @@ class Desk:
             return {}
         began = perf_counter()
         allocations = await self._ledger.allocate(asked.wanted)
-        self._listener.codes_allocated(len(asked.wanted), perf_counter() - began)
+        self._listener.allocated(perf_counter() - began)
         self._listener.ledger_answers(answers=True)
         self._said_at = None
         return allocations

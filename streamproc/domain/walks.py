@@ -33,7 +33,7 @@ Parts = Mapping[int, Part]
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The walk for one version of an object: a segment that is synced, a distribution that reaches present members."""
+    """The walk for one version of an object: a segment is synced, or its members are counted for a distribution."""
 
     version: int
     parts: Parts

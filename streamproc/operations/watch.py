@@ -109,7 +109,7 @@ class Watch:
         self._metrics.ledger_answers.set(answers)
         self._health.ledger_answers = answers
 
-    def codes_allocated(self, number: int, seconds: float) -> None:  # noqa: ARG002  (requests are counted elsewhere)
+    def allocated(self, seconds: float) -> None:
         """Note how long the ledger took."""
         self._metrics.allocation_seconds.observe(seconds)
 

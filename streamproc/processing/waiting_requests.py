@@ -33,17 +33,10 @@ class WaitingRequests:
     def __contains__(self, distribution_id: str) -> bool:
         return distribution_id in self._numbers
 
-    def __len__(self) -> int:
-        return sum(map(len, self._numbers.values()))
-
     @property
     def distributions(self) -> list[str]:
         """The distributions of which some wait."""
         return list(self._numbers)
-
-    def count(self, distribution_id: str) -> int:
-        """Return how many wait of one distribution."""
-        return len(self._numbers.get(distribution_id, ()))
 
     def add(self, distribution_id: str, offset: int, value: bytes) -> None:
         """Let a request wait behind the others."""
