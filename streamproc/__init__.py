@@ -2,8 +2,8 @@
 
 A newcomer follows one event, in this order:
 
-1. `agents`      where a fetched chunk of records enters,
-2. `runtime`     which hands it to the task that owns the partition,
+1. `agents`      where a fetched slice of records enters,
+2. `runtime`     which makes a chunk of it for the task that owns the partition,
 3. `processing`  bytes to values, customer state, then the decision,
 4. `matching`    which definitions this event can start,
 5. `domain`      rules, actions, channels, the job and its id,

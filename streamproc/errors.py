@@ -8,11 +8,14 @@ StreamprocError
 └── FatalError             the worker must end; a restart restores
     ├── TaskFenced         another worker owns the task now
     └── DeadLetterLimitReached   too many dead letters in a row; a person has to look
+
+Commands have some of their own under `StreamprocError`. What deciding code raises and catches itself, such as
+`JobTooLarge` or `BadValue`, is no part of this tree.
 """
 
 
 class StreamprocError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of everything that this package raises on purpose, and that whoever runs it gets to read."""
 
 
 class SettingsError(StreamprocError):

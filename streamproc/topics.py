@@ -1,4 +1,4 @@
-"""The logical topics: names, keys, writers, partitions, clean-up and retention (section 3 of the design, as data)."""
+"""The logical topics, as data: names, keys, writers, partitions, clean-up and retention."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""The Faust agents: each hands the chunks of its topics to the task that owns the partition."""
+"""The Faust agents: each hands the slices of its topics to the task that owns the partition."""

@@ -1,1 +1,1 @@
-"""Broker and sample data for development. Never imported by the worker."""
+"""Broker, database, a made-up shop and sample configuration for development. Never imported by the worker."""

@@ -1,4 +1,4 @@
-"""Where the local broker keeps what is fetched once and what outlives a command, and one process at a time there."""
+"""Where the local servers keep what is fetched once and what outlives a command, and one process at a time there."""
 
 import fcntl
 import os

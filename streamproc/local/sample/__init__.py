@@ -4,7 +4,7 @@
 validation rule. `rejected` holds a bad version of `distr_receipt`; the last good one stays in force.
 Later come two manual distributions to a new segment, in `manual`; while they are held, `edited` replaces one and
 `called_off` ends the other.
-What has to come of it all is counted by hand in `streamproc.local.recount`: change both together.
+What has to come of it all is written down by hand in `streamproc.local.expectations`: change both together.
 """
 
 from pathlib import Path
