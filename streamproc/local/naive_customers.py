@@ -79,7 +79,7 @@ def take(customer: NaiveCustomer, event: Json) -> NaiveCustomer:
 
 
 def merged(profile: Json, told: Json) -> Json:
-    """Lay what an event tells of a customer over its profile; the result holds no nulls."""
+    """Lay what an event tells of a customer over its profile: nulls leave it as it is, objects go key by key."""
     result = dict(profile)
     for name, value in told.items():
         if name in {"metadata", "address"} and isinstance(value, dict):

@@ -25,7 +25,7 @@ from streamproc.local.expectations import (
     Situation,
     instant,
 )
-from streamproc.local.naive_customers import take
+from streamproc.local.naive_customers import merged, take
 
 Segments = Mapping[str, Callable[[Known], bool]]
 """By id, whom each computed segment consists of."""
@@ -147,7 +147,8 @@ class Recount:
             return
         is_new = identity not in self.known
         customer = self.known.setdefault(identity, Known(identity))
-        _merge(customer.profile, data["customer"])
+        told = {name: value for name, value in data["customer"].items() if name not in NOT_PROFILE}
+        customer.profile = merged(customer.profile, told)
         take(customer.counted, event)
         _move(customer.segments, event)
         moves = _moves(customer, self._segments, is_new=is_new)
@@ -220,17 +221,6 @@ def _is_instant(text: str) -> bool:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
-
-
-def _merge(profile: dict[str, Any], told: dict[str, Any]) -> None:
-    """Overwrite field by field; null leaves things as they are, metadata and address go key by key."""
-    for name, value in told.items():
-        if value is None or name in NOT_PROFILE:
-            continue
-        if name in {"metadata", "address"} and isinstance(profile.get(name), dict):
-            _merge(profile[name], value)
-        else:
-            profile[name] = value
 
 
 def _move(segments: set[str], event: dict[str, Any]) -> None:
