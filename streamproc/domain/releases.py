@@ -64,7 +64,7 @@ def decode_release(value: bytes) -> Release:
 
 
 @dataclass(slots=True)
-class Turn:
+class Transition:
     """What one change of a release comes to."""
 
     release: Release
@@ -77,76 +77,76 @@ class Turn:
         self.receipts.append(Receipt(kind, version, total(parts, "emitted"), total(parts, "undeliverable"), remaining))
 
 
-def begin(version: int, now: int, audience: str, partitions: tuple[int, ...]) -> Turn:
+def begin(version: int, now: int, audience: str, partitions: tuple[int, ...]) -> Transition:
     """Release a distribution to these partitions."""
-    turn = Turn(Release(version, now, audience, {partition: Part() for partition in partitions}))
-    turn.tell("released", version)
-    turn.orders.append(Order("send", partitions))
-    return turn
+    transition = Transition(Release(version, now, audience, {partition: Part() for partition in partitions}))
+    transition.tell("released", version)
+    transition.orders.append(Order("send", partitions))
+    return transition
 
 
-def on_live(release: Release, version: int, *, is_ready: bool) -> Turn:
+def on_live(release: Release, version: int, *, is_ready: bool) -> Transition:
     """Take a further `live` record: while sending it is an edit that comes too late, after a stop it goes on."""
     if release.phase == "sending":
-        turn = Turn(release)
-        turn.tell("too_late", version)
-        return turn
+        transition = Transition(release)
+        transition.tell("too_late", version)
+        return transition
     if release.phase in {"stopping", "stopped"}:
         return settle(replace(release, wanted=version), is_ready=is_ready)
-    return Turn(release)
+    return Transition(release)
 
 
-def on_halt(release: Release, version: int) -> Turn:
+def on_halt(release: Release, version: int) -> Transition:
     """Take a `paused` or `draft` record: it stops what is being sent, and what wanted to go on no longer does."""
     if release.phase == "sending":
         number = release.stops + 1
         stopping = replace(_unanswered(release), phase="stopping", stops=number, asked=version)
-        return Turn(stopping, orders=[Order("stop", release.unfinished, number)])
-    return Turn(replace(release, wanted=None))
+        return Transition(stopping, orders=[Order("stop", release.unfinished, number)])
+    return Transition(replace(release, wanted=None))
 
 
-def on_removed(release: Release, version: int) -> Turn:
+def on_removed(release: Release, version: int) -> Transition:
     """Take the deletion of the distribution: it ends what was not over."""
     if release.phase in OVER or release.phase == "ending":
-        return Turn(release)
+        return Transition(release)
     ending = replace(_unanswered(release), phase="ending", asked=version, wanted=None)
-    return Turn(ending, orders=[Order("end", release.unfinished, release.stops)])
+    return Transition(ending, orders=[Order("end", release.unfinished, release.stops)])
 
 
-def on_report(release: Release, report: Report, number: int, *, is_ready: bool) -> Turn:
+def on_report(release: Release, report: Report, number: int, *, is_ready: bool) -> Transition:
     """Take what a partition reports about an order, of a stop or resume with its number."""
     part = release.parts.get(report.partition)
     if part is None or release.phase in OVER:
-        return Turn(release)
+        return Transition(release)
     part = note(part, report, finished=report.done and report.kind in {"send", "resume"})
     if report.done and _answers(release, report, number):
         part = replace(part, remaining=report.remaining, answered=True, finished=part.finished or not report.remaining)
     return settle(replace(release, parts={**release.parts, report.partition: part}), is_ready=is_ready)
 
 
-def settle(release: Release, *, is_ready: bool) -> Turn:
+def settle(release: Release, *, is_ready: bool) -> Transition:
     """Do what has become possible: end, note that it has stopped, and go on if that is wanted and nothing blocks it."""
-    turn = Turn(release)
+    transition = Transition(release)
     if release.phase == "stopping" and _is_answered(release):
         if release.unfinished:
-            turn.release = replace(release, phase="stopped")
-            turn.tell("stopped", release.asked, total(release.parts, "remaining"))
+            transition.release = replace(release, phase="stopped")
+            transition.tell("stopped", release.asked, total(release.parts, "remaining"))
         else:
-            _end_too_late(turn)
+            _end_too_late(transition)
     elif release.phase == "ending" and _is_answered(release):
         if release.unfinished:
-            turn.release = replace(release, phase="canceled")
-            turn.tell("canceled", release.asked, total(release.parts, "remaining"))
+            transition.release = replace(release, phase="canceled")
+            transition.tell("canceled", release.asked, total(release.parts, "remaining"))
         else:
-            _end_too_late(turn)
+            _end_too_late(transition)
     elif release.phase == "sending" and not release.unfinished:
-        _end(turn)
-    release = turn.release
+        _end(transition)
+    release = transition.release
     if release.phase == "stopped" and release.wanted is not None and is_ready:
-        turn.release = replace(release, phase="sending", version=release.wanted, wanted=None)
-        turn.tell("resumed", turn.release.version)
-        turn.orders.append(Order("resume", release.unfinished, release.stops))
-    return turn
+        transition.release = replace(release, phase="sending", version=release.wanted, wanted=None)
+        transition.tell("resumed", transition.release.version)
+        transition.orders.append(Order("resume", release.unfinished, release.stops))
+    return transition
 
 
 def _answers(release: Release, report: Report, number: int) -> bool:
@@ -164,12 +164,12 @@ def _unanswered(release: Release) -> Release:
     return replace(release, parts={number: replace(part, answered=False) for number, part in release.parts.items()})
 
 
-def _end_too_late(turn: Turn) -> None:
+def _end_too_late(transition: Transition) -> None:
     """Answer a stop or an end that has found nothing left."""
-    turn.tell("too_late", turn.release.asked)
-    _end(turn)
+    transition.tell("too_late", transition.release.asked)
+    _end(transition)
 
 
-def _end(turn: Turn) -> None:
-    turn.release = replace(turn.release, phase="done", wanted=None)
-    turn.tell("done", turn.release.version)
+def _end(transition: Transition) -> None:
+    transition.release = replace(transition.release, phase="done", wanted=None)
+    transition.tell("done", transition.release.version)

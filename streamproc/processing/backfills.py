@@ -11,7 +11,7 @@ from typing import Any
 from streamproc.domain import releases
 from streamproc.domain.commands import Report, read_subject
 from streamproc.domain.configuration import Configuration, InForce
-from streamproc.domain.releases import OVER, Release, Turn, decode_release
+from streamproc.domain.releases import OVER, Release, Transition, decode_release
 from streamproc.processing.changes import Changes
 from streamproc.processing.orders import write_orders
 from streamproc.topics import Topic
@@ -37,13 +37,13 @@ class Backfills:
         if backfill is None or backfill.phase in OVER:
             return
         if record is None:
-            turn = releases.on_removed(backfill, version)
+            transition = releases.on_removed(backfill, version)
         elif record["status"] == "live" and _includes_members(record):
             is_ready = not self._configuration.causes(record)
-            turn = releases.on_live(backfill, version, is_ready=is_ready)
+            transition = releases.on_live(backfill, version, is_ready=is_ready)
         else:
-            turn = releases.on_halt(backfill, version)
-        self._take(changes, distribution_id, turn)
+            transition = releases.on_halt(backfill, version)
+        self._take(changes, distribution_id, transition)
 
     def refreshed(self, changes: Changes, distribution: InForce) -> None:
         """Begin the backfill of a distribution in force, or go on with it, if nothing keeps it from that any more."""
@@ -53,8 +53,8 @@ class Backfills:
         backfill = self.find(changes, distribution.id)
         if backfill is None:
             segment = f"segment {record['trigger']['segment_id']}"
-            turn = releases.begin(distribution.version, changes.now, segment, self._partitions)
-            self._take(changes, distribution.id, turn)
+            transition = releases.begin(distribution.version, changes.now, segment, self._partitions)
+            self._take(changes, distribution.id, transition)
         elif backfill.wanted == distribution.version:
             self._take(changes, distribution.id, releases.settle(backfill, is_ready=True))
 
@@ -75,12 +75,12 @@ class Backfills:
         self._take(changes, distribution_id, releases.on_report(backfill, report, number, is_ready=is_ready))
         return True
 
-    def _take(self, changes: Changes, distribution_id: str, turn: Turn) -> None:
-        backfill = turn.release
+    def _take(self, changes: Changes, distribution_id: str, transition: Transition) -> None:
+        backfill = transition.release
         if backfill.phase in OVER:
             backfill = replace(backfill, parts={})  # what stays for ever stays small
         changes.put(_STATE, _key(distribution_id), backfill.encode())
-        write_orders(changes, self._configuration, distribution_id, turn.orders)
+        write_orders(changes, self._configuration, distribution_id, transition.orders)
 
 
 def _includes_members(record: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from streamproc.domain.configuration import Configuration, InForce
 from streamproc.domain.holds import Hold, Readiness, decode_hold, hold
 from streamproc.domain.partitions import partition_of
 from streamproc.domain.receipts import Receipt
-from streamproc.domain.releases import OVER, Release, Turn, decode_release
+from streamproc.domain.releases import OVER, Release, Transition, decode_release
 from streamproc.processing.changes import Changes
 from streamproc.processing.orders import write_orders
 from streamproc.processing.segment_syncs import SegmentSyncs
@@ -68,13 +68,13 @@ class ManualDistributions:
         release = self.released(changes, distribution_id)
         if release is not None:
             if record is None:
-                turn = releases.on_removed(release, version)
+                transition = releases.on_removed(release, version)
             elif is_live:
                 is_ready = not self.readiness(changes, record).waits_for
-                turn = releases.on_live(release, version, is_ready=is_ready)
+                transition = releases.on_live(release, version, is_ready=is_ready)
             else:
-                turn = releases.on_halt(release, version)
-            return self._take(changes, distribution_id, release, turn)
+                transition = releases.on_halt(release, version)
+            return self._take(changes, distribution_id, release, transition)
         held = self.held(changes, distribution_id)
         if is_live and record is not None and over_version(changes, distribution_id) is None:
             began_at = saved_at if held is None else held.saved_at
@@ -120,11 +120,11 @@ class ManualDistributions:
         partitions = tuple(range(self._partitions))
         if audience.get("segment_id") is None:
             partitions = (partition_of(audience["customer"]["id"].encode(), self._partitions),)
-        turn = releases.begin(held.version, changes.now, audience_key(audience), partitions)
-        turn.receipts = [replace(receipt, warning=warning) for receipt in turn.receipts]
+        transition = releases.begin(held.version, changes.now, audience_key(audience), partitions)
+        transition.receipts = [replace(receipt, warning=warning) for receipt in transition.receipts]
         changes.put(_HOLDS, distribution_id.encode(), None)
         changes.observed.append(("hold_lateness", max(changes.now - held.due_at, 0) / 1000))
-        return self._take(changes, distribution_id, None, turn)
+        return self._take(changes, distribution_id, None, transition)
 
     def reported(self, changes: Changes, report: Report) -> list[Receipt]:
         """Take a report about a release."""
@@ -138,8 +138,8 @@ class ManualDistributions:
             and in_force.version == release.wanted
             and not self.readiness(changes, in_force.record).waits_for
         )
-        turn = releases.on_report(release, report, number, is_ready=is_ready)
-        return self._take(changes, distribution_id, release, turn)
+        transition = releases.on_report(release, report, number, is_ready=is_ready)
+        return self._take(changes, distribution_id, release, transition)
 
     def released_version(self, changes: Changes, distribution_id: str) -> int | None:
         """Return the version of a distribution's release, whether it is under way or over."""
@@ -175,11 +175,13 @@ class ManualDistributions:
         if segment_id is not None and not is_new:
             self._syncs.count(changes, segment_id, held.version)
 
-    def _take(self, changes: Changes, distribution_id: str, before: Release | None, turn: Turn) -> list[Receipt]:
-        if turn.release != before:
-            changes.put(_STATE, _key(distribution_id), turn.release.encode())
-        write_orders(changes, self._configuration, distribution_id, turn.orders)
-        return turn.receipts
+    def _take(
+        self, changes: Changes, distribution_id: str, before: Release | None, transition: Transition
+    ) -> list[Receipt]:
+        if transition.release != before:
+            changes.put(_STATE, _key(distribution_id), transition.release.encode())
+        write_orders(changes, self._configuration, distribution_id, transition.orders)
+        return transition.receipts
 
 
 SENT_BEFORE = "it was released before, and a distribution is released once in its life; copy it under a new id"
