@@ -1,6 +1,7 @@
 """The README tells the truth: its tables are the code's, and its commands work as they stand."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from streamproc.local.addresses import free_ports
-from tests.support.readme import README, commands, with_tables
+from streamproc.settings import ENVIRONMENT_PREFIX, Settings
+from tests.support.readme import README, commands, metrics_table, with_tables
 
 ROOT = README.parent
+DOCUMENTS = (README, ROOT / "deploy" / "runbook.md", ROOT / "streamproc" / "DECISIONS.md", *ROOT.glob("schemas/*.md"))
+# Variables that are no settings of a worker.
+OTHER_VARIABLES = {"STREAMPROC_CACHE", "STREAMPROC_PARTITIONS", "STREAMPROC_PURE"}
 
 
 def test_the_tables_are_those_of_the_code() -> None:
@@ -38,9 +43,16 @@ def test_the_commands_work_one_after_the_other(tmp_path: Path) -> None:
     assert "distr_receipt" in done.stdout
 
 
-def test_every_file_that_the_documents_point_to_exists() -> None:
-    schemas = ROOT / "schemas"
-    for document in (README, ROOT / "deploy" / "runbook.md", schemas / "README.md", schemas / "FIRST_DISTRIBUTION.md"):
-        links = [part.split(")")[0].split("#")[0] for part in document.read_text().split("](")[1:]]
-        for link in links:
-            assert (document.parent / link).exists(), f"{document.name} points to {link}"
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_file_that_a_document_points_to_exists(document: Path) -> None:
+    links = [part.split(")")[0].split("#")[0] for part in document.read_text().split("](")[1:]]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_metric_and_every_variable_that_a_document_names_exists(document: Path) -> None:
+    text = document.read_text()
+    metrics = set(re.findall(r"`(streamproc_[a-z_]+)`", metrics_table()))
+    assert set(re.findall(r"`(streamproc_[a-z_]+)", text)) <= metrics
+    variables = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
+    assert set(re.findall(r"STREAMPROC_[A-Z_]+", text)) <= variables
