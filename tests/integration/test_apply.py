@@ -11,7 +11,6 @@ from click.testing import CliRunner, Result
 from streamproc.cli.apply import apply
 from streamproc.cli.demo.worker import Worker
 from streamproc.cli.status import status
-from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 
 pytestmark = pytest.mark.broker
@@ -26,13 +25,6 @@ DISTRIBUTION = {
     "action": {"type": "message"},
     "channels": [{"type": "email"}],
 }
-
-
-@pytest.fixture
-def brokers(kafka: str, topic_prefix: str) -> Kafka:
-    """Topics and no worker."""
-    asyncio.run(create_topics(kafka, topic_prefix, 2, 1))
-    return Kafka(kafka, topic_prefix)
 
 
 @pytest.fixture

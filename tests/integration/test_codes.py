@@ -1,6 +1,5 @@
 """Unique codes through real workers, a real broker and a real database."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.codes.sql import migrations, query
-from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic, deliveries
 from tests.support.code_orders import configured, given, pay, requests_decided, until_given
@@ -22,24 +20,9 @@ from tests.support.workers import Workers, until
 
 pytestmark = pytest.mark.broker
 
-PARTITIONS = 2
 IN_TIME = 60.0
 PUBLISHED = {"event": "customer.publication.succeeded", "campaign_id": "camp_1"}
 SMS = [{"type": "sms"}]
-
-
-@pytest.fixture
-async def brokers(kafka: str, topic_prefix: str) -> Kafka:
-    """Topics of our own."""
-    await create_topics(kafka, topic_prefix, PARTITIONS, 1)
-    return Kafka(kafka, topic_prefix)
-
-
-@pytest.fixture
-async def ledger(database: str) -> AsyncIterator[PostgresLedger]:
-    real = PostgresLedger(database)
-    yield real
-    await real.close()
 
 
 async def until_news(brokers: Kafka, number: int) -> list[dict[str, Any]]:

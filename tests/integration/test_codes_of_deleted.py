@@ -1,7 +1,6 @@
 """A campaign, or a distribution, deleted while requests for its codes wait: nothing is lost, nobody gets two."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from streamproc.cli.audit import audit_codes
 from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
-from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic, deliveries
 from tests.support.code_orders import IN_TIME, configured, given, pay, requests_decided, until_given
@@ -20,20 +18,6 @@ from tests.support.streams import all_committed, read_json, send, table
 from tests.support.workers import WorkerProcess, Workers, until
 
 pytestmark = pytest.mark.broker
-
-
-@pytest.fixture
-async def brokers(kafka: str, topic_prefix: str) -> Kafka:
-    """Topics of our own."""
-    await create_topics(kafka, topic_prefix, 2, 1)
-    return Kafka(kafka, topic_prefix)
-
-
-@pytest.fixture
-async def ledger(database: str) -> AsyncIterator[PostgresLedger]:
-    real = PostgresLedger(database)
-    yield real
-    await real.close()
 
 
 async def delete(brokers: Kafka, kind: Topic, identity: str) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import orjson
 import pytest
 
-from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic, deliveries
 from tests.support.configuration import distribution, validation_rule
@@ -25,17 +24,9 @@ from tests.support.workers import Workers, until
 
 pytestmark = pytest.mark.broker
 
-PARTITIONS = 2
 IN_TIME = 60.0
 RULED = {"event": "customer.order.paid", "validation_rule_id": "val_1"}
 MISSING = "missing validation-rules val_1"
-
-
-@pytest.fixture
-async def brokers(kafka: str, topic_prefix: str) -> Kafka:
-    """Topics of our own."""
-    await create_topics(kafka, topic_prefix, PARTITIONS, 1)
-    return Kafka(kafka, topic_prefix)
 
 
 async def push(

@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli import main
-from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
 from tests.support.configuration import distribution, segment
@@ -20,13 +19,6 @@ from tests.support.workers import Workers
 pytestmark = pytest.mark.broker
 
 ENTERED = distribution(trigger={"event": "customer.segment.entered", "segment_id": "seg_1"}, name="Hello [all]")
-
-
-@pytest.fixture
-def brokers(kafka: str, topic_prefix: str) -> Kafka:
-    """Topics and no worker."""
-    asyncio.run(create_topics(kafka, topic_prefix, 2, 1))
-    return Kafka(kafka, topic_prefix)
 
 
 @pytest.fixture

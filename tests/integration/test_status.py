@@ -16,7 +16,6 @@ import pytest
 
 from streamproc.clock import now_milliseconds
 from streamproc.domain.events import format_instant
-from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
 from tests.support.eventually import eventually
@@ -26,13 +25,6 @@ pytestmark = pytest.mark.broker
 
 _PARTS = {"partitions_done": 1, "partitions": 2}
 _ENDS_WITHIN = 20
-
-
-@pytest.fixture
-async def brokers(kafka: str, topic_prefix: str) -> Kafka:
-    """Topics and nobody who writes to them."""
-    await create_topics(kafka, topic_prefix, 2, 1)
-    return Kafka(kafka, topic_prefix)
 
 
 async def tell(brokers: Kafka, identity: str, **status: Any) -> None:
