@@ -90,10 +90,7 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"no time zone {name!r}; use a name such as Europe/Warsaw") from None
+        read_zone(name)
         return name
 
     @field_validator("postgres")
@@ -104,8 +101,17 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _sasl_is_complete(self) -> "Settings":
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
-            raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
+            told = f"security_protocol {self.security_protocol} needs sasl_username and sasl_password"
+            raise ValueError(f"{told} (variables STREAMPROC_SASL_USERNAME, STREAMPROC_SASL_PASSWORD)")
         return self
+
+
+def read_zone(name: str) -> ZoneInfo:
+    """Return the time zone of this name. Raises `ValueError` when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"no time zone {name!r}; use a name such as Europe/Warsaw") from None
 
 
 def check_postgres(address: str) -> str:

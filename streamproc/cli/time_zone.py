@@ -6,14 +6,16 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from streamproc.settings import read_zone
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> ZoneInfo:
     try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise click.BadParameter(f"no time zone {name!r}; use a name such as Europe/Warsaw") from None
+        return read_zone(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def time_zone_option(command: _Command) -> _Command:

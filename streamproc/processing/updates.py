@@ -60,7 +60,9 @@ class Update:
         is_behind = cursor is not None and key <= cursor
         if self.start is None:
             return is_behind
-        return is_behind or key > self.start if self.wrapped else is_behind and key > self.start
+        if self.wrapped:
+            return is_behind or key > self.start
+        return is_behind and key > self.start
 
     def is_through(self, cursor: bytes | None) -> bool:
         """Tell whether the walk has been everywhere since this update began."""
