@@ -1,0 +1,57 @@
+"""Log lines: one for each thing that happens, for people or machines, and nothing of a customer in them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# In a process of its own: logging is set up once for all. Without a file there are no lines of source in a traceback.
+FAILS = """
+import structlog
+def decide(customer):
+    raise KeyError("email")
+try:
+    decide({"email": "ann@shop.example"})
+except KeyError:
+    structlog.get_logger("streamproc.worker").exception("ending", reason="unexpected")
+"""
+LIBRARIES_SPEAK = """
+import logging
+for name in ("faust", "aiokafka", "aiokafka.consumer.fetcher"):
+    logging.getLogger(name).warning("from " + name)
+    logging.getLogger(name).error("error from " + name)
+"""
+
+
+def printed(code: str, style: str | None, level: str = "info") -> str:
+    """Run code with these logs, None for those that structlog has by itself; return all that was printed."""
+    begin = f"from streamproc.operations.logs import configure_logs\nconfigure_logs({level!r}, {style!r})\n"
+    given = code if style is None else begin + code
+    done = subprocess.run([sys.executable, "-c", given], capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_a_traceback_shows_no_values(style: str) -> None:
+    told = printed(FAILS, style)
+    assert "Traceback" in told
+    assert "KeyError" in told
+    assert "ann@" not in told
+
+
+def test_values_would_be_shown_by_the_logs_that_structlog_has_by_itself() -> None:
+    assert "ann@" in printed(FAILS, None)
+
+
+def test_a_line_for_machines_is_one_object_with_its_event_and_fields() -> None:
+    (line,) = printed(FAILS, "json").splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["reason"], told["level"]) == ("ending", "unexpected", "error")
+    assert told["logger"] == "streamproc.worker"
+
+
+def test_libraries_say_only_what_matters_unless_everything_is_asked_for() -> None:
+    told = [json.loads(line)["event"] for line in printed(LIBRARIES_SPEAK, "json").splitlines()]
+    assert told == ["from faust", "error from faust", "error from aiokafka"]
+    assert len(printed(LIBRARIES_SPEAK, "json", "debug").splitlines()) == 6
