@@ -1,11 +1,13 @@
 """`streamproc apply`: pushes configuration files and shows what became of each record."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
 import orjson
 
+from streamproc.cli.answers import counted
 from streamproc.cli.configuration_files import (
     FileRecord,
     NoConfigurationError,
@@ -50,11 +52,10 @@ def apply(*, kafka: Kafka, path: Path, if_version: int | None, timeout: float, a
         click.echo(f"Error: --if-version is for one record, and {path} holds {len(records)}", err=True)
         sys.exit(2)
     judged = reach(kafka, _apply(kafka, records, if_version, timeout, as_json=as_json))
-    rejected = sum(not one.accepted for one in judged)
+    answers = Counter(one.answer for one in judged)
     if not as_json:
-        pushed = "1 record" if len(judged) == 1 else f"{len(judged)} records"
-        click.echo(f"{pushed}: {len(judged) - rejected} accepted, {rejected} rejected")
-    sys.exit(1 if rejected else 0)
+        click.echo(counted(answers))
+    sys.exit(1 if answers["rejected"] else 0)
 
 
 async def _apply(
@@ -69,12 +70,9 @@ async def _apply(
 
 def as_text(judged: Judged) -> str:
     """Return the verdict as one line, and one more for each finding."""
-    verdict = judged.verdict
-    answer = "accepted" if judged.accepted else "rejected"
-    if judged.accepted and verdict["blocked"]:
-        answer = "blocked"
+    record, verdict = judged.record, judged.verdict
     version = "" if verdict["version"] is None else f", version {verdict['version']}"
-    lines = [f"{judged.record.name}:{judged.record.line}: {verdict['kind']}/{verdict['id'] or '?'}: {answer}{version}"]
+    lines = [f"{record.name}:{record.line}: {verdict['kind']}/{verdict['id'] or '?'}: {judged.answer}{version}"]
     lines += [f"    {one['code']} at {one['path']}: {one['message']}" for one in verdict["errors"]]
     lines += [f"    warning: {one['code']} at {one['path']}: {one['message']}" for one in verdict["warnings"]]
     lines += [f"    {cause}" for cause in verdict["blocked"]]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from streamproc.cli.answers import Answer, answer_to
 from streamproc.cli.configuration_files import FileRecord
 from streamproc.cli.reading import follow, opened
 from streamproc.domain.configuration import KINDS, Configuration
@@ -43,8 +44,13 @@ class Judged:
 
     @property
     def accepted(self) -> bool:
-        """Whether it is in force now, if not blocked."""
+        """Whether it was accepted, blocked or not."""
         return bool(self.verdict["accepted"])
+
+    @property
+    def answer(self) -> Answer:
+        """The answer in one word."""
+        return answer_to(accepted=self.accepted, blocked=self.verdict["blocked"])
 
 
 async def push(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import orjson
 
+from streamproc.cli.answers import Answer, answer_to, counted
 from streamproc.cli.configuration_files import (
     FileRecord,
     NoConfigurationError,
@@ -16,8 +17,6 @@ from streamproc.cli.configuration_files import (
 from streamproc.cli.examples import examples
 from streamproc.domain.configuration import Configuration
 from streamproc.domain.judge import Verdict
-
-_ANSWERS = ("accepted", "blocked", "rejected")
 
 
 @click.command(
@@ -42,12 +41,12 @@ def validate(path: Path, *, as_json: bool, strict: bool) -> None:
     """
     render = _as_json if as_json else as_text
     out = click.get_binary_stream("stdout")
-    counts: Counter[str] = Counter()
+    counts: Counter[Answer] = Counter()
     try:
         found = find_configuration(path)
         for record, verdict in judge_configuration(found.directory, Configuration()):
             if found.holds(record.file):
-                counts[_answer(verdict)] += 1
+                counts[answer_to(accepted=verdict.accepted, blocked=verdict.blocked)] += 1
                 out.write(render(record, verdict))
     except BrokenPipeError:
         raise  # the reader has seen enough; click ends quietly
@@ -55,17 +54,9 @@ def validate(path: Path, *, as_json: bool, strict: bool) -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     if not as_json:
-        told = ", ".join(f"{counts[answer]} {answer}" for answer in _ANSWERS)
-        records = "1 record" if counts.total() == 1 else f"{counts.total()} records"
-        out.write(f"{records}: {told}\n".encode())
+        out.write(f"{counted(counts)}\n".encode())
     out.flush()
     sys.exit(1 if counts["rejected"] or (strict and counts["blocked"]) else 0)
-
-
-def _answer(verdict: Verdict) -> str:
-    if not verdict.accepted:
-        return "rejected"
-    return "blocked" if verdict.blocked else "accepted"
 
 
 def _as_json(record: FileRecord, verdict: Verdict) -> bytes:

@@ -62,7 +62,7 @@ def test_records_are_judged_in_the_order_that_needs_no_second_look(served: Kafka
         [
             f"{folder}/segments/all.jsonl:1: segments/seg_1: accepted, version 0",
             f"{folder}/distributions/all.jsonl:1: distributions/distr_1: accepted, version 0",
-            "2 records: 2 accepted, 0 rejected",
+            "2 records: 2 accepted, 0 blocked, 0 rejected",
         ],
     )
     rows = [json.loads(line) for line in run_status(served, "--json").output.splitlines()]
@@ -102,6 +102,7 @@ def test_what_has_been_rejected_is_not_in_force_and_what_is_missing_blocks(serve
     assert result.exit_code == 1
     assert "distributions/distr_1: blocked, version 0\n    missing segments seg_1" in result.output
     assert "distributions/distr_1: rejected, version 1\n    schema at $.channels: " in result.output
+    assert result.output.endswith("\n2 records: 0 accepted, 1 blocked, 1 rejected\n")
     (row,) = (json.loads(line) for line in run_status(served, "distr_1", "--json").output.splitlines())
     assert (row["version"], row["state"]) == (0, "blocked")
     assert "missing segments seg_1" in json.dumps(row["problem"])
