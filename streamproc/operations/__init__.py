@@ -1,1 +1,1 @@
-"""What operators see: metrics, health and the words for both."""
+"""What operators see and keep: metrics, health, the pages with both, logs, and the topics."""

@@ -1,7 +1,7 @@
 """`streamproc demo`: the whole thing on this machine, with a verdict.
 
-Reading order: `run` (what happens), `worker`, `arrivals` and `display` (while it runs), `outcome` and `comparison`
-(the verdict).
+Reading order: `run` (what happens), `manual` (the part with a hold), `worker`, `waiting`, `arrivals` and `display`
+(while it runs), `outcome` and `comparison` (the verdict).
 """
 
 import asyncio
