@@ -44,6 +44,7 @@ from streamproc.runtime.store import TaskStore
 from streamproc.runtime.table import TableReader
 from streamproc.runtime.task import Stores, TaskOptions, TaskSpec, in_memory
 from streamproc.runtime.tasks import Tasks
+from streamproc.runtime.unread import Unread
 from streamproc.settings import Settings
 from streamproc.topics import CONFIG_TOPICS, Topic
 
@@ -71,6 +72,7 @@ class Application:
     health: Health
     watch: Watch
     ledger: Ledger
+    unread: Unread
     levels: LevelReader
     disk: "DiskStores | None"
     #: How many partitions each topic has, once they were looked at.
@@ -89,6 +91,7 @@ class Application:
             return await self.host.run(self.faust, self.tasks, readers, stop)
         finally:
             await self.ledger.close()
+            await self.unread.close()
             if self.disk is not None:
                 self.disk.close()
 
@@ -125,9 +128,10 @@ def build_application(settings: Settings) -> Application:
     )
     ledger = PostgresLedger(settings.postgres) if settings.postgres else NoLedger()
     health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
+    unread = Unread(kafka)
     partitions: dict[str, int] = {}
     specs = (
-        _control_spec(settings, partitions, ledger),
+        _control_spec(settings, partitions, ledger, unread),
         _customer_spec(settings, definitions, gate, partitions),
         _code_spec(definitions, gate, Desk(ledger, watch)),
     )
@@ -156,6 +160,7 @@ def build_application(settings: Settings) -> Application:
         health=health,
         watch=watch,
         ledger=ledger,
+        unread=unread,
         disk=disk,
         levels=LevelReader(ledger, definitions.configuration, lambda: _owns_first_code_task(tasks), watch),
         partitions=partitions,
@@ -179,7 +184,7 @@ def _make_store(disk: "DiskStores", name: str, partition: int) -> TaskStore:
     return disk.make(name, partition) if name == Topic.CUSTOMER_STATE else in_memory(name, partition)
 
 
-def _control_spec(settings: Settings, partitions: Mapping[str, int], ledger: Ledger) -> TaskSpec:
+def _control_spec(settings: Settings, partitions: Mapping[str, int], ledger: Ledger, unread: Unread) -> TaskSpec:
     def build(_: int, stores: Stores) -> ControlProcessor:
         return ControlProcessor(
             stores,
@@ -188,6 +193,10 @@ def _control_spec(settings: Settings, partitions: Mapping[str, int], ledger: Led
         )
 
     async def prepare(processor: ControlProcessor, _: Sequence[Slice]) -> None:
+        read = processor.read_before_release(now_milliseconds())
+        found = None if read is None else await unread.look(read)
+        if found is not None:
+            processor.take_unread(found)
         processor.take_codes_free(await codes_free(ledger, processor.codes_needed(now_milliseconds())))
 
     return TaskSpec("control", CONTROL_SOURCES, CONTROL_STORES, build, prepare=prepare, chunk_records=JUDGED_AT_ONCE)

@@ -23,6 +23,7 @@ from streamproc.errors import FatalError
 from streamproc.processing.backfills import Backfills
 from streamproc.processing.changes import Changes
 from streamproc.processing.dead_letters import dead_letter, describe
+from streamproc.processing.hearing import Hearing
 from streamproc.processing.judging import Judging
 from streamproc.processing.manual import ManualDistributions
 from streamproc.processing.processor import Output, Slice, SourceRecord, Store
@@ -32,13 +33,12 @@ from streamproc.topics import Topic
 
 #: The stores of this task.
 STORES = (Topic.DEFINITIONS, Topic.DISTRIBUTION_STATUS, Topic.DISTRIBUTION_HOLDS, Topic.CONTROL_STATE)
-# After a start nothing is released before what was pushed meanwhile has been read, lest a distribution goes out that
-# was paused in time: until nothing from before the start has come for so long.
-QUIET_MILLISECONDS = 1_000
 # Codes are counted for what is due this soon: so they are known also when it becomes due while they are counted.
 _SOON_MILLISECONDS = 1_000
-# A hold that is due and cannot be released is looked at again after so long.
+# A hold that is due and cannot be released is looked at again after so long; sooner while what was pushed before it was
+# due is being read.
 _AGAIN_MILLISECONDS = 1_000
+_HEARING_MILLISECONDS = 20
 
 
 class ControlProcessor:
@@ -62,27 +62,37 @@ class ControlProcessor:
         self._states = Counter(
             str(orjson.loads(item[1])["state"]) for item in stores[Topic.DISTRIBUTION_STATUS].items()
         )
+        self._hearing = Hearing(stores[Topic.CONTROL_STATE])
+        #: When to look at each hold: at its due time, or again.
         self._due: dict[bytes, int] = {}
+        #: Those for which the host has been asked to look where the configuration topics end.
+        self._asked: list[bytes] = []
         for key, value in stores[Topic.DISTRIBUTION_HOLDS].items():
-            self._note_hold(key, value)
+            self._note_hold(key, value, 0)
         #: By distribution that is due the campaign and how many of its codes it may need, as `codes_needed` found it.
         self._needed: dict[bytes, tuple[str, int | None]] = {}
         #: Codes left, by campaign, as far as the host could find out.
         self._free: Mapping[str, int] = {}
-        self._started_at: int | None = None
-        #: Until when releases wait for what was pushed before the start; None: no longer.
-        self._quiet_at: int | None = 0
 
     @property
     def wake_at(self) -> int | None:
         """When the next distribution is to be released."""
-        return max(min(self._due.values()), self._quiet_at or 0) if self._due else None
+        return min(self._due.values(), default=None)
+
+    def read_before_release(self, now: int) -> Mapping[str, int] | None:
+        """Return how far each topic has been read, if the host has to look what was pushed behind that; else None."""
+        self._asked = [key for key in self._due_keys(now) if not self._hearing.is_heard(key)]
+        return dict(self._hearing.read) if self._asked else None
+
+    def take_unread(self, unread: Mapping[str, int]) -> None:
+        """Take what the host has found: by topic its end now, if records stand between it and what has been read."""
+        self._hearing.looked(self._asked, unread)
 
     def codes_needed(self, now: int) -> dict[str, int]:
         """Return, by campaign, for how many codes the host has to look before what is due is released."""
         self._needed, most = {}, dict[str, int]()
         changes = Changes(self._stores, now)
-        for key in [key for key, due_at in self._due.items() if due_at <= now + _SOON_MILLISECONDS]:
+        for key in self._due_keys(now + _SOON_MILLISECONDS):
             if found := self._manual.codes_needed(changes, key.decode()):
                 self._needed[key] = campaign_id, needed = found
                 if needed is not None:
@@ -99,33 +109,25 @@ class ControlProcessor:
         What the chunk itself has made due is released in the next step: its codes have to be counted first.
         """
         output = Output()
-        self._listen(slices, now)
         due = self._due_holds(now)
         for piece in slices:
             for record in piece.records:
                 self._take(piece, record, output, now)
-        if self._quiet_at is None:
-            still_due = self._due_holds(now)
-            for key in [key for key, held in due.items() if still_due.get(key) == held]:
+        still_due = self._due_holds(now)
+        for key in [key for key, held in due.items() if still_due.get(key) == held]:
+            if self._hearing.is_heard(key):
                 self._release(key, output, now)
+            else:
+                self._due[key] = now + _HEARING_MILLISECONDS
         output.levels = {("distributions", state): number for state, number in self._states.items()}
         return output
 
     def _due_holds(self, now: int) -> dict[bytes, bytes | None]:
         holds = self._stores[Topic.DISTRIBUTION_HOLDS]
-        return {key: holds.get(key) for key, due_at in self._due.items() if due_at <= now}
+        return {key: holds.get(key) for key in self._due_keys(now)}
 
-    def _listen(self, slices: Sequence[Slice], now: int) -> None:
-        """Find out whether what was pushed before the start has been read."""
-        if self._quiet_at is None:
-            return
-        if self._started_at is None:
-            self._started_at, self._quiet_at = now, now + QUIET_MILLISECONDS
-        pushed = [piece.records[-1].timestamp for piece in slices if piece.topic != Topic.PARTITION_REPORTS]
-        if pushed and min(pushed) < self._started_at:
-            self._quiet_at = now + QUIET_MILLISECONDS
-        elif now >= self._quiet_at:
-            self._quiet_at = None
+    def _due_keys(self, now: int) -> list[bytes]:
+        return [key for key, due_at in self._due.items() if due_at <= now]
 
     def _take(self, piece: Slice, record: SourceRecord, output: Output, now: int) -> None:
         """Take one record: everything that follows from it, or nothing."""
@@ -135,6 +137,7 @@ class ControlProcessor:
             if is_report:
                 self._take_report(changes, record)
             else:
+                self._hearing.take(piece.topic, record.offset)
                 self._judging.take(changes, piece.topic, record)
         except (FatalError, MemoryError):
             raise
@@ -190,10 +193,12 @@ class ControlProcessor:
         changes.stage(output)
         self._states.update(changes.states)
         for key, value in changes.touched(Topic.DISTRIBUTION_HOLDS):
-            self._note_hold(key, value)
+            self._note_hold(key, value, changes.now)
 
-    def _note_hold(self, key: bytes, value: bytes | None) -> None:
+    def _note_hold(self, key: bytes, value: bytes | None, now: int) -> None:
         due_at = None if value is None else decode_hold(value).due_at
+        if due_at is None or due_at > now:
+            self._hearing.forget(key)
         if due_at is None:
             self._due.pop(key, None)
         else:

@@ -6,7 +6,7 @@ The committed offsets say it too, but not to a processor, and not when they were
 import orjson
 
 from streamproc.processing.changes import Changes
-from streamproc.processing.processor import SourceRecord
+from streamproc.processing.processor import SourceRecord, Store
 from streamproc.topics import Topic
 
 
@@ -15,7 +15,7 @@ def take_mark(changes: Changes, topic: str, record: SourceRecord) -> bool:
 
     One with a lower offset and a later time is new as well: its topic was made anew, and counts from 0 again.
     """
-    key = f"read/{topic}".encode()
+    key = _key(topic)
     known = changes.get(Topic.CONTROL_STATE, key)
     if known is not None:
         offset, timestamp = orjson.loads(known)
@@ -23,3 +23,13 @@ def take_mark(changes: Changes, topic: str, record: SourceRecord) -> bool:
             return False
     changes.put(Topic.CONTROL_STATE, key, orjson.dumps([record.offset, record.timestamp]))
     return True
+
+
+def read_up_to(state: Store, topic: str) -> int:
+    """Return the offset behind the last record of a topic that was taken."""
+    known = state.get(_key(topic))
+    return 0 if known is None else int(orjson.loads(known)[0]) + 1
+
+
+def _key(topic: str) -> bytes:
+    return f"read/{topic}".encode()

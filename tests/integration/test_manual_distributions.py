@@ -1,5 +1,6 @@
 """Manual distributions through real workers: synced, held, released, stopped and resumed, each customer once."""
 
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,16 @@ from typing import Any
 import orjson
 import pytest
 
+from streamproc.clock import now_milliseconds
 from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
+from streamproc.domain.events import instant_of, parse_instant
 from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic, deliveries
 from tests.support.codes import CODES
 from tests.support.configuration import campaign, distribution, manual, segment
-from tests.support.streams import all_committed, read_json, send, table
+from tests.support.streams import all_committed, read_json, send, send_json, table
 from tests.support.workers import Workers, until
 
 pytestmark = pytest.mark.broker
@@ -218,6 +221,33 @@ async def test_what_is_due_while_no_worker_runs_goes_when_one_does_and_what_was_
         assert await again.metric("streamproc_distributions", state="done") == 1
         await workers.stop(again)
     assert await receipts(brokers, "distr_2") == [("held", 1, 0), ("canceled", 2, 0)]
+
+
+@pytest.mark.parametrize("others", [0, 3_000])
+async def test_what_was_called_off_in_time_does_not_go_out_from_a_worker_that_is_behind(
+    brokers: Kafka, tmp_path: Path, others: int
+) -> None:
+    """It stands still when the time comes, and wakes up to many records or to few."""
+    record = manual(audience={"customer": {"id": "cust_1", "email": "ada@mail.example"}})
+    async with Workers(brokers, tmp_path, settings={"HOLD": 3 * HOLD_SECONDS, "SESSION_TIMEOUT": 30}) as workers:
+        worker = await workers.started()
+        await push(brokers, "distributions", record)
+        due_at = parse_instant((await until_state(brokers, "held"))["due_at"])
+        assert due_at is not None
+        worker.signal(signal.SIGSTOP)
+        drafts = [manual(id=f"draft_{number}", name=f"Draft {number}", status="draft") for number in range(others)]
+        await send_json(brokers, Topic.DISTRIBUTIONS, *drafts, record | {"status": "paused"})
+        pushed_at = instant_of(now_milliseconds())
+
+        async def is_due() -> bool:
+            return instant_of(now_milliseconds()) > due_at
+
+        await until(is_due, within=IN_TIME, what="its time")
+        worker.signal(signal.SIGCONT)
+        await until_state(brokers, "paused")
+        await workers.stop(worker)
+    assert pushed_at < due_at
+    assert await receipts(brokers) == [("held", 0, 0), ("canceled", others + 1, 0)]
 
 
 async def test_current_members_are_reached_once_by_a_distribution_that_includes_them(

@@ -16,8 +16,10 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.lag import LagMonitor
 from streamproc.runtime.table import TableReader
 from streamproc.runtime.tasks import Tasks
+from streamproc.runtime.unread import Unread
 from tests.support.eventually import eventually
 from tests.support.runtime import COPIES, COUNTS, SECOND_SOURCE, SOURCE, Heard, copy_worker, make_topics, produce
+from tests.support.workers import until
 
 pytestmark = [
     pytest.mark.broker,
@@ -44,6 +46,49 @@ async def topics(kafka: str, topic_prefix: str) -> Kafka:
     cluster = Kafka(kafka, topic_prefix)
     await make_topics(cluster, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS, TABLE), 1))
     return cluster
+
+
+async def test_only_what_can_be_read_counts_as_unread(topics: Kafka) -> None:
+    unread = Unread(topics)
+    writer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, transactional_id=topics.prefix)
+    await writer.start()
+
+    async def is_decided() -> bool:
+        """Tell whether the end of each transaction so far is written, which is when it can be read."""
+        partition = TopicPartition(topics.physical(SOURCE), 0)
+        ends = []
+        for committed in (False, True):
+            reader = topics.reader(committed=committed)
+            await reader.start()
+            ends.append((await reader.end_offsets([partition]))[partition])
+            await reader.stop()
+        return ends[0] == ends[1]
+
+    try:
+        assert await unread.look({SOURCE: 0, SECOND_SOURCE: 0}) == {}
+        async with writer.transaction():
+            for value in (b"1", b"2"):
+                await writer.send_and_wait(topics.physical(SOURCE), value)
+        await until(is_decided, within=10, what="the end of the transaction")
+        assert await unread.look({SOURCE: 0, SECOND_SOURCE: 0}) == {SOURCE: 3}
+        assert await unread.look({SOURCE: 1, SECOND_SOURCE: 0}) == {SOURCE: 3}
+        for _ in range(2):  # behind the last record stands the end of its transaction
+            assert await unread.look({SOURCE: 2, SECOND_SOURCE: 0}) == {}
+        await writer.begin_transaction()
+        await writer.send_and_wait(topics.physical(SOURCE), b"3")
+        await writer.abort_transaction()
+        await until(is_decided, within=10, what="the end of the transaction")
+        assert await unread.look({SOURCE: 2, SECOND_SOURCE: 0}) == {}
+    finally:
+        await writer.stop()
+        await unread.close()
+
+
+async def test_where_no_broker_is_nothing_is_known_of_what_is_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.runtime.unread.ANSWER_SECONDS", 0.5)
+    unread = Unread(Kafka("127.0.0.1:1", "nobody."))
+    assert await unread.look({SOURCE: 0}) is None
+    await unread.close()
 
 
 async def test_the_gate_waits_for_a_transaction_of_which_the_end_is_not_written_yet(topics: Kafka) -> None:

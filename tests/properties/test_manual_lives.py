@@ -4,12 +4,10 @@ receipts are true, and a control task that is built anew from its stores goes on
 
 from typing import Any
 
-import pytest
 from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from streamproc.processing import control
 from streamproc.processing.processor import Output, Record, Slice
 from tests.support.configuration import campaign, distribution, manual, segment
 from tests.support.control import HOLD, MINUTE, ControlTask
@@ -24,12 +22,6 @@ AUDIENCES: dict[str, dict[str, Any]] = {
 }
 OVER = {"done", "canceled"}
 IDS = st.sampled_from(DISTRIBUTIONS)
-
-
-@pytest.fixture(autouse=True)
-def _releasing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is due is released at once also by a task that has just been built, so that it can be compared."""
-    monkeypatch.setattr(control, "QUIET_MILLISECONDS", 0)
 
 
 def dynamic(plan: str, name: str = "Plan") -> dict[str, Any]:

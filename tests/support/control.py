@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from streamproc.domain.commands import Report, ReportKind
-from streamproc.processing.control import QUIET_MILLISECONDS, STORES, ControlProcessor
+from streamproc.processing.control import STORES, ControlProcessor
 from streamproc.processing.processor import Output, Record, Slice
 from streamproc.runtime.store import StateStore
 
@@ -32,6 +32,8 @@ class ControlTask:
         #: Codes left, by campaign, where the database answers; and for how many it was asked before each chunk.
         self.codes: dict[str, int] = {}
         self.looked_for: list[dict[str, int]] = []
+        #: By topic its end, where something before that is unread; None: the brokers do not tell.
+        self.unread: dict[str, int] | None = {}
         #: What the last chunk has staged, by store.
         self.staged: dict[str, dict[bytes, bytes | None]] = {}
         self.restart()
@@ -74,6 +76,8 @@ class ControlTask:
 
     def take(self, *slices: Slice) -> Output:
         """Take one chunk or step, and commit it."""
+        if self.processor.read_before_release(self.now) is not None and self.unread is not None:
+            self.processor.take_unread(self.unread)
         needed = self.processor.codes_needed(self.now)
         self.looked_for.append(needed)
         self.processor.take_codes_free({one: self.codes[one] for one in needed if one in self.codes})
@@ -96,12 +100,6 @@ class ControlTask:
             self.now = max(self.now, wake_at)
             self.take()
         self.now = until
-
-    def settle(self) -> None:
-        """Let the time pass in which a processor that has just been built listens before it releases."""
-        self.take()
-        self.now += QUIET_MILLISECONDS
-        self.take()
 
     @property
     def statuses(self) -> dict[str, Json]:

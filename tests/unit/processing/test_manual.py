@@ -15,9 +15,8 @@ SENT_BEFORE = "it was released before, and a distribution is released once in it
 
 @pytest.fixture
 def control() -> ControlTask:
-    """A control task that has listened long enough to release, with a segment that upstream keeps."""
+    """A control task, with a segment that upstream keeps."""
     control = ControlTask()
-    control.settle()
     control.push("segments", segment())
     control.now = NOW + MINUTE
     return control
@@ -231,34 +230,89 @@ def test_how_many_are_in_each_state_is_told_also_after_a_restart(control: Contro
     assert control.take().levels == expected
 
 
-def test_after_a_restart_a_hold_goes_on_and_one_that_is_overdue_is_released_after_a_moment(
-    control: ControlTask,
-) -> None:
+def test_after_a_restart_a_hold_goes_on_and_one_that_is_overdue_is_released_at_once(control: ControlTask) -> None:
     control.push("distributions", manual())
     control.wait(9 * MINUTE)
     control.restart()
     assert control.processor.wake_at == NOW + MINUTE + HOLD
     control.now = NOW + HOLD + 5 * MINUTE
     control.restart()
-    control.wait(999)
-    assert control.commands == []
-    control.wait(1)
+    control.wait()
     assert control.command_ids(0) == ["send:distr_1"]
 
 
-def test_what_was_paused_while_the_task_was_away_is_not_released_on_its_return(control: ControlTask) -> None:
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("status", ["paused", "live"])
+def test_what_was_pushed_in_time_is_heard_by_a_task_that_is_behind(
+    control: ControlTask, restarted: bool, status: str
+) -> None:
     control.push("distributions", manual())
     control.wait(9 * MINUTE)
-    late = control.pushed("distributions", manual(status="paused"))
-    control.now += 5 * MINUTE
-    control.restart()
-    control.wait(900)
     other = control.pushed("segments", segment(id="seg_9"))
+    late = control.pushed("distributions", manual(status=status, name="Edited"))
+    control.unread = {"segments": 2, "distributions": 2}
+    control.now += 5 * MINUTE
+    if restarted:
+        control.restart()
+    control.wait(30_000)
     control.take(control.slice("segments", other))
-    control.wait(90)
+    control.wait(30_000)
+    assert control.commands == []
     control.take(control.slice("distributions", late))
+    control.unread = {}
+    control.wait(HOLD)
+    if status == "paused":
+        assert control.commands == []
+        assert control.receipts == [("held", 0, 0), ("canceled", 1, 0)]
+    else:
+        assert control.receipts == [("held", 0, 0), ("replaced", 1, 0), ("released", 1, 0)]
+
+
+def test_what_is_pushed_after_the_due_time_holds_up_nothing(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.unread = {"distributions": 3}
+    control.wait(HOLD)
+    for number in range(2):  # and more and more of them
+        assert control.commands == []
+        control.unread = {"distributions": 9 + number}
+        control.push("distributions", manual(id=f"draft_{number}", name=f"Draft {number}", status="draft"))
+        control.wait(20)
+    assert control.command_ids(0) == ["send:distr_1"]
+
+
+def test_where_nothing_is_left_but_the_ends_of_transactions_nothing_is_waited_for(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.unread = {"distributions": 3}
     control.wait(HOLD)
     assert control.commands == []
+    control.unread = {}
+    control.wait(20)
+    assert control.command_ids(0) == ["send:distr_1"]
+
+
+def test_a_hold_is_released_when_the_brokers_tell_again_what_there_is_to_read(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.unread = None
+    control.wait(HOLD + MINUTE)
+    assert control.commands == []
+    control.unread = {}
+    control.wait(20)
+    assert control.command_ids(0) == ["send:distr_1"]
+
+
+def test_a_hold_that_is_due_at_another_time_is_looked_at_anew(control: ControlTask) -> None:
+    control.push("segments", dynamic_segment())
+    control.synced("seg_gold", 1)
+    control.push("distributions", manual(audience={"segment_id": "seg_gold"}))
+    changed = control.pushed("segments", dynamic_segment(filter={"metadata.club": {"conditions": {"$is": ["tin"]}}}))
+    control.unread = {"segments": 3}
+    control.wait(HOLD)
+    control.take(control.slice("segments", changed))
+    control.synced("seg_gold", 2)
+    control.unread = {"distributions": 2}
+    control.wait(HOLD)
+    assert "send:distr_1" not in control.command_ids(0)
+    control.push("distributions", manual(audience={"segment_id": "seg_gold"}, status="draft"))
     assert control.receipts == [("held", 0, 0), ("canceled", 1, 0)]
 
 
@@ -415,7 +469,6 @@ def test_once_released_it_is_never_sent_again(control: ControlTask, how: str, re
     over(control, how)
     if restarted:
         control.restart()
-        control.settle()
     commands, before = list(control.commands), control.statuses
     verdict = control.push("distributions", manual(name="Again"))
     assert (verdict["accepted"], refused(verdict)) == (False, [("$.status", "already_sent", SENT_BEFORE)])
@@ -529,7 +582,6 @@ def test_a_release_that_may_need_more_codes_than_there_are_is_warned_of(
     to_gold_with_codes(control, 7)
     control.codes["camp_1"] = free
     control.restart()
-    control.settle()
     control.wait(HOLD)
     assert warnings(control) == {"held": None, "released": warning}
     assert [needed for needed in control.looked_for if needed] == [{"camp_1": 14}]
@@ -590,7 +642,6 @@ def test_members_are_counted_during_the_hold_where_no_sync_has_just_done_so(cont
     control.report("count", "seg_1:0", 1, matched=90)  # read again
     control.report("count", "seg_1:1", 1, matched=1)
     control.restart()
-    control.settle()
     control.wait(HOLD)
     assert released_with(control) == {"distr_1": "not_enough_codes: up to 5 of camp_1 are needed, 3 are free"}
 
@@ -630,7 +681,6 @@ def test_nobody_is_counted_who_needs_no_code_of_a_pool_or_when_there_is_no_time(
     control.push("distributions", manual(id="d3", name="3", action=CODES, audience={"customer": {"id": "cust_1"}}))
     assert control.commands == []
     at_once = ControlTask(hold=0)
-    at_once.settle()
     at_once.push("segments", segment())
     to_members_kept_upstream(at_once)
     assert at_once.commands == []
@@ -638,7 +688,6 @@ def test_nobody_is_counted_who_needs_no_code_of_a_pool_or_when_there_is_no_time(
 
 def test_codes_are_counted_also_without_a_hold_and_for_an_edit_that_comes_when_it_is_due(control: ControlTask) -> None:
     at_once = ControlTask(hold=0)
-    at_once.settle()
     at_once.push("segments", dynamic_segment())
     at_once.synced("seg_gold", 0, 7)
     to_members_kept_upstream(at_once, audience={"segment_id": "seg_gold"})

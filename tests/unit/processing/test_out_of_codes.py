@@ -16,7 +16,6 @@ PAUSED: tuple[str, int, str | None] = ("paused", 0, "out_of_codes")
 @pytest.fixture
 def control() -> ControlTask:
     control = ControlTask()
-    control.settle()
     control.push("campaigns", campaign())
     control.push("segments", segment())
     return control

@@ -24,9 +24,7 @@ ENTERED = distribution(trigger={"event": "customer.segment.entered", "segment_id
 
 @pytest.fixture
 def control() -> ControlTask:
-    control = ControlTask()
-    control.settle()
-    return control
+    return ControlTask()
 
 
 @pytest.mark.parametrize("record", [gold(), listed("cust_1")])
@@ -233,7 +231,6 @@ def test_a_sync_goes_on_after_a_restart(control: ControlTask) -> None:
     control.push("distributions", manual())
     control.report("sync", "seg_1:0", 0)
     control.restart()
-    control.settle()
     assert control.push("distributions", manual(id="distr_2", name="Two"))["blocked"] == ["syncing segments seg_1"]
     control.report("sync", "seg_1:0", 1)
     assert control.in_force["segments/seg_1"] == 0
