@@ -56,7 +56,7 @@ async def test_only_what_can_be_read_counts_as_unread(topics: Kafka) -> None:
     async def is_decided() -> bool:
         """Tell whether the end of each transaction so far is written, which is when it can be read."""
         partition = TopicPartition(topics.physical(SOURCE), 0)
-        ends = []
+        ends: list[int] = []
         for committed in (False, True):
             reader = topics.reader(committed=committed)
             await reader.start()
