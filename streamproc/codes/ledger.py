@@ -21,9 +21,10 @@ class Pool:
 
 
 class Ledger(Protocol):
-    """Every call happens whole or not at all, and may be made again.
+    """Every call may be made again.
 
-    Each raises `LedgerUnavailable` when it cannot be made now; it may have happened all the same.
+    Each raises `LedgerUnavailable` when it cannot be made now; it may have happened all the same, an allocation also in
+    part.
     """
 
     async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:

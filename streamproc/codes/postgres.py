@@ -28,16 +28,18 @@ class PostgresLedger:
 
     async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
         """See `Ledger`."""
-        async with self._transaction() as connection:
-            pools = await self._pool_ids(connection, wanted)
-            await connection.execute(query("allocating"))
-            allocating = _Allocating(connection, pools)
-            found = await allocating.allocate(wanted)
-            is_sure = await allocating.is_empty_handed_for_good()
-        self._pools = pools  # not before what made them is committed
-        if not is_sure:
-            raise LedgerUnavailable("PostgreSQL: the last codes of a pool are in the hands of somebody who is not done")
-        return found
+        allocating, goes_on = _Allocating(wanted), True
+        while goes_on:
+            async with self._transaction() as connection:
+                pools = await self._pool_ids(connection, wanted)
+                await connection.execute(query("allocating"))
+                goes_on = await allocating.go_on(connection, pools)
+                is_sure = goes_on or await allocating.is_empty_handed_for_good()
+            self._pools = pools  # not before what made them is committed
+            if not is_sure:
+                told = "PostgreSQL: the last codes of a pool are in the hands of somebody who is not done"
+                raise LedgerUnavailable(told)
+        return allocating.found
 
     async def give_back(self, requests: Mapping[str, int]) -> None:
         """See `Ledger`."""
@@ -52,6 +54,7 @@ class PostgresLedger:
         """See `Ledger`."""
         async with self._transaction() as connection:
             pools = await _named_pools(connection, [campaign_id])
+            await connection.execute(query("importing"), pools[campaign_id])
             await connection.execute(query("arriving"))
             await connection.copy_records_to_table("arriving", records=enumerate(codes), columns=["place", "code"])
             repeated = await connection.fetch(query("take_in"), pools[campaign_id], timeout=LONG_SECONDS)
@@ -91,33 +94,42 @@ class PostgresLedger:
 
 
 class _Allocating:
-    """One allocation inside a transaction: what was found, then what is taken, then what is made."""
+    """One allocation: what was found, then what is taken, then what is made.
 
-    def __init__(self, connection: Connection, pools: Mapping[str, int]) -> None:
-        self._connection = connection
-        self._pools = pools
-        self._found: dict[str, Allocation] = {}
+    A transaction that makes codes does so once, in their order, and has taken none. Otherwise two of them could each
+    hold a code that the other one tries, and wait for each other.
+    """
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        self.found: dict[str, Allocation] = {}
+        self._wanted = wanted
+        self._has_taken = False
+        self._attempts = 0
         self._missing: dict[str, Wanted] = {}
 
-    async def allocate(self, wanted: Sequence[Wanted]) -> Mapping[str, Allocation]:
-        wanted = await self._find(wanted)
+    async def go_on(self, connection: Connection, pools: Mapping[str, int]) -> bool:
+        """Do what goes in one transaction; tell whether there is more to do."""
+        self._connection, self._pools = connection, pools
+        wanted = await self._find(self._wanted)
         # Of several requests of one customer that may join once, only the first is given a code.
         first: dict[tuple[str, str], Wanted] = {}
         following: dict[str, Wanted] = {}
         for one in wanted:
-            if one.joins_once and one.id not in self._found:
+            if one.joins_once and one.id not in self.found:
                 leader = first.setdefault((one.campaign_id, one.customer_id), one)
                 if leader.id != one.id:
                     following[one.id] = leader
         self._missing = missing = {
-            one.id: one for one in wanted if one.id not in self._found and one.id not in following
+            one.id: one for one in wanted if one.id not in self.found and one.id not in following
         }
-        if missing:
-            await self._take(missing)
-        if missing:
-            await self._make(missing)
-        self._found |= {one: self._found[leader.id] for one, leader in following.items() if leader.id in self._found}
-        return self._found
+        if missing and not self._has_taken and await self._take(missing):
+            goes_on = any(one.made is not None for one in missing.values())
+        else:
+            goes_on = await self._make(missing)
+        self._has_taken = True
+        self.found |= {one: self.found[leader.id] for one, leader in following.items() if leader.id in self.found}
+        self._wanted = [one for one in wanted if one.id not in self.found]
+        return goes_on
 
     async def is_empty_handed_for_good(self) -> bool:
         """Tell whether those who got nothing found nothing: what others are about to take may come back from them."""
@@ -135,17 +147,18 @@ class _Allocating:
             if row["code"] is None:
                 given_up.add(own_id)
             else:
-                self._found[own_id] = Allocation(own_id, row["code"], row["request"])
+                self.found[own_id] = Allocation(own_id, row["code"], row["request"])
         wanted = [one for one in wanted if one.id not in given_up]
-        once = [one for one in wanted if one.joins_once and one.id not in self._found]
+        once = [one for one in wanted if one.joins_once and one.id not in self.found]
         if once:
             pools, customers = self._pools_of(once), [customer_key(one.customer_id) for one in once]
             for row in await self._connection.fetch(query("find_first"), pools, customers):
                 earlier = publication_id(row["publication"])
-                self._found[once[row["place"] - 1].id] = Allocation(earlier, row["code"], row["request"])
+                self.found[once[row["place"] - 1].id] = Allocation(earlier, row["code"], row["request"])
         return wanted
 
-    async def _take(self, missing: dict[str, Wanted]) -> None:
+    async def _take(self, missing: dict[str, Wanted]) -> bool:
+        """Take what is free; tell whether there was anything."""
         several = sorted(missing.values(), key=lambda one: self._pools[one.campaign_id])
         needed = Counter(self._pools_of(several))
         behind = list(accumulate(needed.values(), initial=0))[:-1]
@@ -153,43 +166,46 @@ class _Allocating:
             query("take"), list(needed), list(needed.values()), behind, *_requests(several)
         )
         self._note(given, missing)
+        return bool(given)
 
-    async def _make(self, missing: dict[str, Wanted]) -> None:
-        for _ in range(AT_RANDOM):
-            several = [(one, at_random(one.made)) for one in missing.values() if one.made is not None]
-            if not several:
-                return
-            await self._insert(several, missing)
+    async def _make(self, missing: dict[str, Wanted]) -> bool:
+        """Make codes; tell whether somebody has come first with some, so that others are to be tried."""
+        makers = [one for one in missing.values() if one.made is not None]
+        if not makers:
+            return False
+        await self._connection.execute(query("making"), sorted(set(self._pools_of(makers))))
+        self._attempts += 1
+        tried = _tried(makers) if self._attempts <= AT_RANDOM else await self._search(makers)
+        if tried:
+            ones, codes = [one for one, _ in tried], [code for _, code in tried]
+            made = await self._connection.fetch(query("make"), self._pools_of(ones), codes, *_requests(ones))
+            self._note(made, missing)
+        return any(one.id in missing for one, _ in tried)
+
+    async def _search(self, makers: Sequence[Wanted]) -> list[tuple[Wanted, str]]:
+        """Look for codes that nobody has, for as many as there are some."""
         by_form: dict[tuple[str, CodeForm], list[Wanted]] = {}
-        for one in missing.values():
+        for one in makers:
             if one.made is not None:
                 by_form.setdefault((one.campaign_id, one.made), []).append(one)
-        for (campaign, form), several_of_form in by_form.items():
-            await self._make_from_rows(campaign, form, several_of_form, missing)
-
-    async def _make_from_rows(
-        self, campaign_id: str, form: CodeForm, several: Sequence[Wanted], missing: dict[str, Wanted]
-    ) -> None:
-        for row in rows(form):
-            still = [one for one in several if one.id in missing]
-            if not still:
-                return
-            known = await self._connection.fetch(query("known"), self._pools[campaign_id], row)
-            taken = {record["code"] for record in known}
-            free = [code for code in row if code not in taken]
-            await self._insert(list(zip(still, free, strict=False)), missing)
-
-    async def _insert(self, several: Sequence[tuple[Wanted, str]], missing: dict[str, Wanted]) -> None:
-        ones = [one for one, _ in several]
-        codes = [code for _, code in several]
-        made = await self._connection.fetch(query("make"), self._pools_of(ones), codes, *_requests(ones))
-        self._note(made, missing)
+        found: list[tuple[Wanted, str]] = []
+        for (campaign, form), several in by_form.items():
+            left = several
+            for row in rows(form):
+                known = await self._connection.fetch(query("known"), self._pools[campaign], row)
+                taken = {record["code"] for record in known}
+                free = [code for code in row if code not in taken]
+                found += zip(left, free, strict=False)
+                left = left[len(free) :]
+                if not left:
+                    break
+        return found
 
     def _note(self, given: Iterable[Mapping[str, Any]], missing: dict[str, Wanted]) -> None:
         for row in given:
             own_id = publication_id(row["publication"])
             del missing[own_id]
-            self._found[own_id] = Allocation(own_id, row["code"], row["request"])
+            self.found[own_id] = Allocation(own_id, row["code"], row["request"])
 
     def _pools_of(self, several: Iterable[Wanted]) -> list[int]:
         return [self._pools[one.campaign_id] for one in several]
@@ -201,6 +217,10 @@ async def _named_pools(connection: Connection, campaigns: Sequence[str]) -> dict
     while len(found) < len(campaigns):
         found = {row["campaign_id"]: row["id"] for row in await connection.fetch(query("pools"), list(campaigns))}
     return found
+
+
+def _tried(makers: Iterable[Wanted]) -> list[tuple[Wanted, str]]:
+    return [(one, at_random(one.made)) for one in makers if one.made is not None]
 
 
 def _requests(several: Sequence[Wanted]) -> tuple[list[UUID], list[UUID], list[int]]:

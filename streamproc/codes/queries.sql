@@ -70,6 +70,10 @@ FROM free
 WHERE codes.ctid = free.id
 RETURNING codes.publication, codes.code, codes.request;
 
+-- making --
+-- For the length of a transaction: nothing is imported into these pools ($1), which are in their order
+SELECT pg_advisory_xact_lock_shared(73007120, pool) FROM unnest($1::integer[]) AS pool;
+
 -- make --
 -- New codes ($2) for publications ($3) of customers ($4) and requests ($5) in pools ($1). Those whose code exists are
 -- not in the answer
@@ -77,6 +81,7 @@ INSERT INTO streamproc.codes (pool, code, publication, customer, given_at, reque
 SELECT pool, code, publication, customer, now(), request, true
 FROM unnest($1::integer[], $2::text[], $3::uuid[], $4::uuid[], $5::bigint[])
     AS made (pool, code, publication, customer, request)
+ORDER BY pool, code  -- of two who have made the same ones, only one waits
 ON CONFLICT (pool, code) DO NOTHING
 RETURNING publication, code, request;
 
@@ -101,6 +106,10 @@ SET number = greatest(given_up.number, excluded.number), given_up_at = excluded.
 -- forget_given_up --
 -- Forget what was given up so long ago that no worker of then can still wake
 DELETE FROM streamproc.given_up WHERE given_up_at < now() - interval '30 days';
+
+-- importing --
+-- For the length of a transaction: nobody else imports into a pool ($1), or makes codes in it
+SELECT pg_advisory_xact_lock(73007120, $1);
 
 -- take_in --
 -- Move the codes of the table "arriving" into a pool ($1), in their order; the answer has the places of those that are

@@ -1,7 +1,7 @@
 """What is asked of the ledger in PostgreSQL beyond the contract: schema, outages, several workers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from streamproc.codes.keys import customer_key, publication_key
 from streamproc.codes.ledger import Pool
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.codes.sql import migrations, query
-from streamproc.domain.codes import Allocation, CodeForm
+from streamproc.domain.codes import Allocation, CodeForm, Wanted
 from streamproc.errors import LedgerUnavailable
 from streamproc.local.postgres import LocalPostgres
 from tests.benchmarks.contention import rate_of_processes
@@ -28,6 +28,20 @@ async def ledger(database: str) -> AsyncIterator[PostgresLedger]:
     real = PostgresLedger(database)
     yield real
     await real.close()
+
+
+async def insistently(ledger: PostgresLedger, asked: Sequence[Wanted]) -> Mapping[str, Allocation]:
+    """Ask until it is answered, as a desk does."""
+    while True:
+        try:
+            return await ledger.allocate(asked)
+        except LedgerUnavailable:
+            await asyncio.sleep(0.01)
+
+
+async def deadlocks(database: str) -> object:
+    ((number,),) = await fetch(database, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    return number
 
 
 @asynccontextmanager
@@ -144,8 +158,47 @@ async def test_four_workers_on_one_campaign_are_all_served_and_none_stands_in_th
     await ledger.add("camp_1", [str(number) for number in range(24_000)])
     await asyncio.to_thread(rate_of_processes, database, "camp_1", 4, 4_000)
     assert await ledger.pools() == [Pool("camp_1", free=8_000, given=16_000)]
-    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    assert await fetch(database, deadlocks) == [(0,)]
+    assert await deadlocks(database) == 0
+
+
+@pytest.mark.parametrize("are_imported", [False, True])
+async def test_workers_that_make_codes_of_one_small_pattern_give_all_of_them_and_none_stands_in_the_way_of_another(
+    database: str, ledger: PostgresLedger, are_imported: bool
+) -> None:
+    """Also while somebody imports the same codes."""
+    several = [PostgresLedger(database) for _ in range(4)]
+    every = [f"A-{number:03}" for number in range(1000)]
+    made = CodeForm.of({"code": {"pattern": "A-###", "charset": "0123456789"}})
+
+    async def take(worker: int) -> list[str]:
+        taken = []
+        for first in range(10_000 * worker, 10_000 * worker + 260, 130):
+            asked = [wanted(number, made=made) for number in range(first, first + 130)]
+            taken += codes(await insistently(several[worker], asked))
+        return taken
+
+    async def bring() -> list[str]:
+        if are_imported:
+            for first in range(750, -1, -250):
+                await ledger.add("camp_1", every[first : first + 250][::-1])
+        return []
+
+    taken = await asyncio.gather(*map(take, range(4)), bring())
+    assert sorted(code for codes_of_one in taken for code in codes_of_one) == every
+    assert await ledger.pools() == [Pool("camp_1", free=0, given=1000)]
+    assert await deadlocks(database) == 0
+    await asyncio.gather(*(one.close() for one in several))
+
+
+async def test_two_who_import_the_same_codes_in_different_orders_bring_each_code_once(database: str) -> None:
+    several = [PostgresLedger(database) for _ in range(2)]
+    imported = [str(number) for number in range(20_000)]
+    await several[0].add("camp_1", ["first"])
+    repeated = await asyncio.gather(several[0].add("camp_1", imported), several[1].add("camp_1", imported[::-1]))
+    assert sorted(map(len, repeated)) == [0, 20_000]
+    assert await several[0].pools() == [Pool("camp_1", free=20_001, given=0)]
+    assert await deadlocks(database) == 0
+    await asyncio.gather(*(one.close() for one in several))
 
 
 async def test_what_is_given_up_waits_for_an_allocation_that_is_not_done_and_takes_its_code_back(
