@@ -23,7 +23,7 @@ from streamproc.cli.progress import Progress
 from streamproc.cli.tables import console, id_table
 from streamproc.codes.ledger import Ledger, Pool
 from streamproc.codes.postgres import PostgresLedger
-from streamproc.domain.codes import CODE_LENGTH
+from streamproc.domain.codes import CODE_LENGTH, can_be_seen
 from streamproc.domain.form import CODE_TEXT, ID_LENGTH, Id
 from streamproc.errors import LedgerUnavailable
 from streamproc.topics import Topic
@@ -201,7 +201,7 @@ def _as_code(line: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     # Beyond what a code may hold, nothing that a customer cannot see in it: files come from spreadsheets.
-    is_code = len(code) <= CODE_LENGTH and _CODE.match(code) and code.isprintable()
+    is_code = len(code) <= CODE_LENGTH and _CODE.match(code) and can_be_seen(code)
     return code if is_code or not code else None
 
 

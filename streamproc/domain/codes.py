@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from streamproc.domain.form import CODE_PATTERN, CODE_TEXT, Form
 
@@ -17,12 +18,33 @@ DEFAULT_CHARSET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DEFAULT_LENGTH = 8
 
 
+def can_be_seen(text: str) -> bool:
+    """Tell whether a customer can see all of a code; blanks are seen between characters, but not around them."""
+    return text.isprintable() and text == text.strip()
+
+
+def _pattern(pattern: str) -> str:
+    if not can_be_seen(pattern):
+        raise PydanticCustomError("unseen", "must hold only what can be seen, without blanks around it")
+    return pattern
+
+
+def _charset(charset: str) -> str:
+    if not all(map(can_be_seen, charset)):
+        raise PydanticCustomError("unseen", "must hold only characters that can be seen, and no blanks")
+    return charset
+
+
 class CodeSettings(Form):
     """How the codes of a campaign look: each `#` of the pattern, or each of `length`, is a character of the charset."""
 
-    pattern: Annotated[str, StringConstraints(max_length=CODE_LENGTH, pattern=CODE_PATTERN)] | None = None
+    pattern: (
+        Annotated[str, StringConstraints(max_length=CODE_LENGTH, pattern=CODE_PATTERN), AfterValidator(_pattern)] | None
+    ) = None
     length: Annotated[int, Field(ge=1, le=CODE_LENGTH)] | None = None
-    charset: Annotated[str, StringConstraints(max_length=CODE_LENGTH, pattern=CODE_TEXT)] | None = None
+    charset: (
+        Annotated[str, StringConstraints(max_length=CODE_LENGTH, pattern=CODE_TEXT), AfterValidator(_charset)] | None
+    ) = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ def test_types_are_not_converted_and_every_wrong_field_is_told() -> None:
         ({"length": 8.5}, ("$.code.length", "")),
         ({"charset": ""}, ("$.code.charset", "must not be empty")),
         ({"charset": "ab\\"}, ("$.code.charset", "no quotes, backslashes")),
+        ({"charset": "ab "}, ("$.code.charset", "can be seen, and no blanks")),
+        ({"charset": "ab\u200b"}, ("$.code.charset", "can be seen, and no blanks")),
+        ({"pattern": "## "}, ("$.code.pattern", "without blanks around it")),
+        ({"pattern": "\ufeff##"}, ("$.code.pattern", "only what can be seen")),
+        ({"pattern": "A\u2028##"}, ("$.code.pattern", "only what can be seen")),
     ],
 )
 def test_codes_that_could_not_be_made_or_written_are_refused(code: object, told: tuple[str, str]) -> None:
@@ -61,6 +66,12 @@ def test_codes_that_could_not_be_made_or_written_are_refused(code: object, told:
     assert told[1] in problem.message
 
 
-@pytest.mark.parametrize("code", [None, {}, {"length": 1}, {"pattern": "#"}, {"charset": "ü"}, {"pattern": "#" * 128}])
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(None, {}, {"length": 1}, {"pattern": "#"}, {"charset": "ü"}),
+        *({"pattern": "#" * 128}, {"pattern": "NO 1 ## ##"}, {"charset": "#🎁"}),
+    ],
+)
 def test_what_is_left_out_of_the_codes_has_a_default(code: object) -> None:
     assert judged("campaigns", campaign(code=code)).accepted
