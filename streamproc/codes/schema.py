@@ -6,19 +6,34 @@ own last migration. So a release can be rolled out, and back, as long as the mig
 
 from typing import Any
 
-from streamproc.codes.sql import migrations, query
+import asyncpg
+
+from streamproc.codes.sql import Migration, migrations, query
 from streamproc.errors import LedgerUnavailable
 
 
 async def bring_up_to_date(connection: Any) -> None:
-    """Do the migrations that were not done. Raises `LedgerUnavailable` when the schema is too new for this release."""
+    """Do the migrations that were not done.
+
+    Raises `LedgerUnavailable` when the schema is too new for this release, or is not what it says it is.
+    """
     if await _missing(connection):
         async with connection.transaction():
             await connection.execute(query("alone"))
             await connection.execute(query("schema"))
             for migration in await _missing(connection):
-                await connection.execute(migration.text)
+                await _migrate(connection, migration)
                 await connection.execute(query("note_migration"), migration.number, migration.works_with)
+
+
+async def _migrate(connection: Any, migration: Migration) -> None:
+    try:
+        await connection.execute(migration.text)
+    except asyncpg.PostgresError as error:
+        raise LedgerUnavailable(
+            f"PostgreSQL: step {migration.number} of the schema of the codes cannot be done: {error}; if somebody has "
+            "changed the schema by hand, or brought back a part of it, bring back all of it"
+        ) from error
 
 
 async def _missing(connection: Any) -> list[Any]:

@@ -87,6 +87,19 @@ async def test_a_later_schema_is_used_as_long_as_it_works_with_this_release(
     await restarted.close()
 
 
+async def test_of_a_schema_that_is_there_in_part_it_is_told_which_step_fails_and_nothing_is_lost(
+    database: str, ledger: PostgresLedger
+) -> None:
+    await ledger.add("camp_1", ["a"])
+    await fetch(database, "DELETE FROM streamproc.migrations WHERE number = 3")
+    restarted = PostgresLedger(database)
+    with pytest.raises(LedgerUnavailable, match=r'step 3 of the schema .* "imported" .* already exists; if somebody'):
+        await restarted.allocate(numbers(1))
+    await fetch(database, query("note_migration"), 3, 1)
+    assert codes(await restarted.allocate(numbers(1))) == ["a"]
+    await restarted.close()
+
+
 async def test_a_schema_that_is_taken_away_is_an_error_that_says_so_and_back_in_place_nothing_is_lost(
     database: str, ledger: PostgresLedger
 ) -> None:
