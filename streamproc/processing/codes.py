@@ -1,9 +1,9 @@
 """The processor of a code task: requests in, jobs and publications out, with codes that its host gets from the ledger.
 
 Before each chunk or step the host calls `ask`, gets from the ledger what that says, and hands it to `answer`. A request
-that finds no code waits behind those of its distribution that wait already, and the control task is told. It goes on
-when another version of the distribution is live; when there is none any more, it is given up, and so is its code. A
-manual distribution, which may be over by then and is live once in its life, tries again from time to time.
+that finds no code waits behind those of its distribution and campaign that wait already, and the control task is told.
+It goes on when another version of the distribution is live; when there is none any more, it is given up, and so is its
+code. A manual distribution, which may be over by then and is live once in its life, tries again from time to time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from streamproc.errors import FatalError
 from streamproc.matching.definitions import Definitions
 from streamproc.processing.dead_letters import dead_letter, describe
 from streamproc.processing.processor import Output, Record, Slice, SourceRecord, Store
-from streamproc.processing.waiting_requests import ReturningCodes, WaitingRequests
+from streamproc.processing.waiting_requests import Line, ReturningCodes, WaitingRequests
 from streamproc.topics import Topic, deliveries
 
 #: Requests that go on, or are given up, in one step.
@@ -62,10 +62,10 @@ class CodeProcessor:
         self._configuration = definitions.configuration
         self._waiting = WaitingRequests(state)
         self._returning = ReturningCodes(state)
-        #: By distribution the version at which the control task was told that there are no codes.
-        self._told: dict[str, int] = {}
-        #: By manual distribution the time of the next attempt.
-        self._again_at: dict[str, int] = {}
+        #: By line the version of the distribution at which it was seen that there are no codes.
+        self._seen: dict[Line, int] = {}
+        #: By line of a manual distribution the time of the next attempt.
+        self._again_at: dict[Line, int] = {}
         self._items: list[_Item] = []
         self._parked: list[tuple[Parked, SourceRecord]] = []
         self._asked = Asked()
@@ -77,7 +77,7 @@ class CodeProcessor:
         """See `Processor`."""
         if len(self._returning):
             return _AT_ONCE
-        return min(map(self._ready_at, self._waiting.distributions), default=None)
+        return min(map(self._ready_at, self._waiting.lines), default=None)
 
     def ask(self, slices: Sequence[Slice], now: int) -> Asked:
         """Begin a chunk, or without slices a step, and say what it needs of the ledger."""
@@ -123,21 +123,21 @@ class CodeProcessor:
                 continue
             self._items.append(_Item(record, request))
             # Whoever waits comes first, also when there are codes again.
-            if request.distribution_id not in self._waiting:
+            if _line(request) not in self._waiting:
                 self._put_back_first(request.id)
                 self._asked.wanted.append(wanted)
 
     def _begin_step(self, now: int) -> None:
         self._asked.returned = self._returning.first(STEP_REQUESTS)
-        for distribution_id in self._waiting.distributions:
-            if self._ready_at(distribution_id) > now:
+        for line in self._waiting.lines:
+            if self._ready_at(line) > now:
                 continue
-            for number, value in self._waiting.first(distribution_id, STEP_REQUESTS - len(self._items)):
+            for number, value in self._waiting.first(line, STEP_REQUESTS - len(self._items)):
                 request = CodeRequest.read(value)
                 record = Record(number, 0, request.customer_id.encode(), value)
                 self._items.append(_Item(record, request, number))
                 self._put_back_first(request.id)
-                if self._in_force(distribution_id) is not None:
+                if self._in_force(request.distribution_id) is not None:
                     # The campaign may have been changed for their sake.
                     campaign = self._configuration.get("campaigns", request.campaign["id"])
                     record_now = None if campaign is None else campaign.record
@@ -204,21 +204,23 @@ class CodeProcessor:
             self._returning.add(other, number)
 
     def _let_wait(self, item: _Item, output: Output, now: int) -> None:
-        distribution_id = item.request.distribution_id
         self._add(item)
-        in_force = self._in_force(distribution_id)
+        line, in_force = _line(item.request), self._in_force(item.request.distribution_id)
         if in_force is None or item.request.id not in self._asked_ids:
             return
-        self._again_at[distribution_id] = now + AGAIN_MILLISECONDS
-        if self._told.get(distribution_id) != in_force.version:
-            self._told[distribution_id] = in_force.version
-            report = out_of_codes_report(distribution_id, in_force.version, self._partition)
+        self._again_at[line] = now + AGAIN_MILLISECONDS
+        if self._seen.get(line) == in_force.version:
+            return
+        self._seen[line] = in_force.version
+        # Of a campaign that it names no more, a distribution needs no codes to go on.
+        if in_force.record["action"].get("campaign_id") == item.request.campaign["id"]:
+            report = out_of_codes_report(in_force.id, in_force.version, self._partition)
             output.lane(Topic.PARTITION_REPORTS, 0).append((report.command_id.encode(), report.encode(), []))
             output.counts[("out_of_codes",)] += 1
 
     def _add(self, item: _Item) -> None:
         if item.waited is None:
-            self._waiting.add(item.request.distribution_id, item.record.offset, item.record.value or b"")
+            self._waiting.add(_line(item.request), item.record.offset, item.record.value or b"")
 
     def _give_up(self, item: _Item) -> None:
         self._leave(item)
@@ -226,19 +228,24 @@ class CodeProcessor:
 
     def _leave(self, item: _Item) -> None:
         if item.waited is not None:
-            self._waiting.remove(item.request.distribution_id, item.waited)
+            self._waiting.remove(item.waited)
 
-    def _ready_at(self, distribution_id: str) -> int:
+    def _ready_at(self, line: Line) -> int:
         """Return when those that wait can go on, or have to be given up."""
+        distribution_id, _ = line
         in_force = self._in_force(distribution_id)
         if in_force is None:
             return _AT_ONCE
         if not in_force.is_live or self._configuration.blocked(distribution_id):
             return _SOME_DAY
-        if in_force.version != self._told.get(distribution_id):
+        if in_force.version != self._seen.get(line):
             return _AT_ONCE
         is_manual = in_force.record["kind"] == "manual"
-        return self._again_at.get(distribution_id, _AT_ONCE) if is_manual else _SOME_DAY
+        return self._again_at.get(line, _AT_ONCE) if is_manual else _SOME_DAY
 
     def _in_force(self, distribution_id: str) -> InForce | None:
         return self._configuration.get("distributions", distribution_id)
+
+
+def _line(request: CodeRequest) -> Line:
+    return request.distribution_id, request.campaign["id"]

@@ -1,4 +1,7 @@
-"""Requests for which there was no code, in the store `code-state`: they wait in their order, by distribution.
+"""Requests for which there was no code, in the store `code-state`: they wait in their order, in lines.
+
+A line is of one distribution and one campaign: where a distribution gives codes of another campaign by now, those who
+came before wait for codes of the earlier one, and hold up nobody.
 
 Beside them stand the codes that have to go back: those of requests that will never be. Both are written with the chunk
 that finds them, so a crash forgets none.
@@ -17,67 +20,70 @@ _RETURNING = b"returning/"
 _SEPARATOR = b"\x00"
 _NUMBER_BYTES = 8
 
+#: The distribution that asks, and the campaign of which it does.
+Line = tuple[str, str]
+
 
 class WaitingRequests:
-    """What waits, by distribution; the numbers are the offsets of the requests where that can be."""
+    """What waits, by line; the numbers are the offsets of the requests where that can be."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._numbers: dict[str, deque[int]] = {}
-        self._distributions: dict[int, str] = {}
+        self._numbers: dict[Line, deque[int]] = {}
+        self._lines: dict[int, Line] = {}
         self._last = -1
-        found = sorted(_read_key(key) for key, _ in store.items() if key.startswith(_WAITING))
-        for distribution_id, number in found:
-            self._append(distribution_id, number)
+        found = sorted((*_read_key(key), value) for key, value in store.items() if key.startswith(_WAITING))
+        for distribution_id, number, value in found:
+            self._append((distribution_id, _campaign_id(value)), number)
 
-    def __contains__(self, distribution_id: str) -> bool:
-        return distribution_id in self._numbers
+    def __contains__(self, line: Line) -> bool:
+        return line in self._numbers
 
     @property
-    def distributions(self) -> list[str]:
-        """The distributions of which some wait."""
+    def lines(self) -> list[Line]:
+        """Where some wait."""
         return list(self._numbers)
 
-    def add(self, distribution_id: str, offset: int, value: bytes) -> None:
+    def add(self, line: Line, offset: int, value: bytes) -> None:
         """Let a request wait behind the others."""
         # Offsets of a topic that was made anew begin again.
         number = max(offset, self._last + 1)
-        self._append(distribution_id, number)
-        self._store.put(_key(distribution_id, number), value)
+        self._append(line, number)
+        self._store.put(_key(line, number), value)
 
     def has(self, request_id: str, number: int) -> bool:
         """Tell whether this request waits, under this number."""
-        distribution_id = self._distributions.get(number)
-        return distribution_id is not None and _id(self._value(distribution_id, number)) == request_id
+        line = self._lines.get(number)
+        return line is not None and _id(self._value(line, number)) == request_id
 
     def move_back(self, number: int) -> None:
         """Let one that waits do so behind all others, as if it had been made again."""
-        distribution_id = self._distributions[number]
-        value = self._value(distribution_id, number)
-        self.remove(distribution_id, number)
-        self.add(distribution_id, number, value)
+        line = self._lines[number]
+        value = self._value(line, number)
+        self.remove(number)
+        self.add(line, number, value)
 
-    def first(self, distribution_id: str, limit: int) -> Iterator[tuple[int, bytes]]:
+    def first(self, line: Line, limit: int) -> Iterator[tuple[int, bytes]]:
         """Yield the first that wait, with their numbers."""
-        for number in list(self._numbers[distribution_id])[:limit]:
-            yield number, self._value(distribution_id, number)
+        for number in list(self._numbers[line])[:limit]:
+            yield number, self._value(line, number)
 
-    def remove(self, distribution_id: str, number: int) -> None:
+    def remove(self, number: int) -> None:
         """Take one out; the first ones leave first."""
-        numbers = self._numbers[distribution_id]
+        line = self._lines.pop(number)
+        numbers = self._numbers[line]
         numbers.remove(number)
         if not numbers:
-            del self._numbers[distribution_id]
-        del self._distributions[number]
-        self._store.delete(_key(distribution_id, number))
+            del self._numbers[line]
+        self._store.delete(_key(line, number))
 
-    def _append(self, distribution_id: str, number: int) -> None:
-        self._numbers.setdefault(distribution_id, deque()).append(number)
-        self._distributions[number] = distribution_id
+    def _append(self, line: Line, number: int) -> None:
+        self._numbers.setdefault(line, deque()).append(number)
+        self._lines[number] = line
         self._last = max(self._last, number)
 
-    def _value(self, distribution_id: str, number: int) -> bytes:
-        value = self._store.get(_key(distribution_id, number))
+    def _value(self, line: Line, number: int) -> bytes:
+        value = self._store.get(_key(line, number))
         assert value is not None
         return value
 
@@ -119,7 +125,8 @@ def request_of(key: bytes, value: bytes) -> str:
     return _id(value)
 
 
-def _key(distribution_id: str, number: int) -> bytes:
+def _key(line: Line, number: int) -> bytes:
+    distribution_id, _ = line  # numbers are told apart without the campaign
     return b"%b%b%b%b" % (_WAITING, distribution_id.encode(), _SEPARATOR, number.to_bytes(_NUMBER_BYTES, "big"))
 
 
@@ -130,6 +137,10 @@ def _read_key(key: bytes) -> tuple[str, int]:
 
 def _id(value: bytes) -> str:
     return str(orjson.loads(value)["id"])
+
+
+def _campaign_id(value: bytes) -> str:
+    return str(orjson.loads(value)["publication"]["campaign"]["id"])
 
 
 def _read_number(value: bytes) -> int:

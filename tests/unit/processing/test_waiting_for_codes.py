@@ -376,6 +376,43 @@ def test_distributions_wait_apart() -> None:
     assert given(*line.steps()) == [("e1", "a"), ("e2", "b"), ("e3", "c")]
 
 
+ANOTHER = codes(action={"type": "codes", "campaign_id": "camp_2"})
+
+
+def test_one_that_gives_codes_of_another_campaign_by_now_is_held_up_by_none_that_waits_for_the_earlier_one() -> None:
+    line = Line()
+    line.ask("e1", "e2")
+    line.put("campaigns", campaign(id="camp_2", name="2"))
+    line.codes.import_codes("x", "y", campaign="camp_2")
+    line.put("distributions", ANOTHER)
+    steps = line.steps()
+    assert (given(*steps), [reports(step) for step in steps]) == ([], [[]])
+    assert given(line.ask("e3")) == [("e3", "x")]
+    line.codes.restart()
+    steps = line.steps()
+    assert (given(*steps), [reports(step) for step in steps]) == ([], [[]])
+    assert given(line.ask("e4")) == [("e4", "y")]
+    (report,) = reports(line.ask("e5"))
+    assert report["command_id"] == f"out_of_codes:distr_codes:{line.version}"
+    line.codes.restart()
+    line.codes.import_codes("a", "b", "c")
+    line.codes.import_codes("z", campaign="camp_2")
+    line.put("distributions", ANOTHER)
+    assert sorted(given(*line.steps())) == [("e1", "a"), ("e2", "b"), ("e5", "z")]
+    assert list(line.codes.state.items()) == []
+
+
+def test_one_that_gives_no_codes_by_now_is_not_paused_for_want_of_them() -> None:
+    line = Line()
+    line.ask("e1")
+    line.put("distributions", codes(action={"type": "message"}))
+    steps = line.steps()
+    assert (given(*steps), [reports(step) for step in steps]) == ([], [[]])
+    line.codes.import_codes("a")
+    line.put("distributions", codes(action={"type": "message"}))
+    assert given(*line.steps()) == [("e1", "a")]
+
+
 def test_many_that_wait_go_on_in_several_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamproc.processing.codes.STEP_REQUESTS", 2)
     line = Line()
