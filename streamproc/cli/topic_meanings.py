@@ -52,8 +52,10 @@ _CODE_REQUEST = object_schema(
 _DEFINITION["properties"]["halted"] = {"const": "out_of_codes", "description": "why it is paused, whatever it says"}
 
 MEANINGS: dict[str, Meaning] = {
-    Topic.CUSTOMER_EVENTS: Meaning("Customer activity, as upstream tells it."),
-    Topic.CUSTOMERS: Meaning("Customers' profiles; null forgets a customer.", is_nullable=True),
+    Topic.CUSTOMER_EVENTS: Meaning("Customer activity, as upstream tells it. The partition is murmur2 of the key."),
+    Topic.CUSTOMERS: Meaning(
+        "Customers' profiles; null forgets a customer. The partition is murmur2 of the key.", is_nullable=True
+    ),
     Topic.CAMPAIGNS: Meaning("Campaigns as pushed; null deletes.", is_nullable=True),
     Topic.SEGMENTS: Meaning("Segments as pushed; null deletes.", is_nullable=True),
     Topic.VALIDATION_RULES: Meaning("Validation rules as pushed; null deletes.", is_nullable=True),
