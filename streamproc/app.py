@@ -86,7 +86,7 @@ class Application:
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Work until told to stop, and say whether everything was let go in time; raises what is fatal."""
-        readers = (self.table.run, self.gate.run, self.lag.run, self.levels.run, self._follow_table)
+        readers = (self.table.run, self.gate.run, self.lag.run, self.levels.run, self.unread.run, self._follow_table)
         try:
             return await self.host.run(self.faust, self.tasks, readers, stop)
         finally:
@@ -128,7 +128,7 @@ def build_application(settings: Settings) -> Application:
     )
     ledger = PostgresLedger(settings.postgres) if settings.postgres else NoLedger()
     health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
-    unread = Unread(kafka)
+    unread = Unread(kafka, CONFIG_TOPICS)
     partitions: dict[str, int] = {}
     specs = (
         _control_spec(settings, partitions, ledger, unread),

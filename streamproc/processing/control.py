@@ -35,8 +35,8 @@ from streamproc.topics import Topic
 STORES = (Topic.DEFINITIONS, Topic.DISTRIBUTION_STATUS, Topic.DISTRIBUTION_HOLDS, Topic.CONTROL_STATE)
 # Codes are counted for what is due this soon: so they are known also when it becomes due while they are counted.
 _SOON_MILLISECONDS = 1_000
-# A hold that is due and cannot be released is looked at again after so long; sooner while what was pushed before it was
-# due is being read.
+# A hold that is due and cannot be released is looked at again after so long; sooner while it is known what was pushed
+# before it was due, and that is being read.
 _AGAIN_MILLISECONDS = 1_000
 _HEARING_MILLISECONDS = 20
 
@@ -117,8 +117,10 @@ class ControlProcessor:
         for key in [key for key, held in due.items() if still_due.get(key) == held]:
             if self._hearing.is_heard(key):
                 self._release(key, output, now)
-            else:
+            elif self._hearing.is_known(key):
                 self._due[key] = now + _HEARING_MILLISECONDS
+            elif key in self._asked:
+                self._due[key] = now + _AGAIN_MILLISECONDS
         output.levels = {("distributions", state): number for state, number in self._states.items()}
         return output
 

@@ -33,6 +33,10 @@ class Hearing:
             first = self._unread.get(key, unread)
             self._unread[key] = {topic: end for topic, end in first.items() if topic in unread}
 
+    def is_known(self, key: bytes) -> bool:
+        """Tell whether a hold was looked at."""
+        return key in self._unread
+
     def is_heard(self, key: bytes) -> bool:
         """Tell whether a hold was looked at, and everything before that has been read."""
         unread = self._unread.get(key)

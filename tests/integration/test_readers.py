@@ -49,7 +49,7 @@ async def topics(kafka: str, topic_prefix: str) -> Kafka:
 
 
 async def test_only_what_can_be_read_counts_as_unread(topics: Kafka) -> None:
-    unread = Unread(topics)
+    unread = Unread(topics, [SOURCE, SECOND_SOURCE])
     writer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, transactional_id=topics.prefix)
     await writer.start()
 
@@ -86,7 +86,7 @@ async def test_only_what_can_be_read_counts_as_unread(topics: Kafka) -> None:
 
 async def test_where_no_broker_is_nothing_is_known_of_what_is_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamproc.runtime.unread.ANSWER_SECONDS", 0.5)
-    unread = Unread(Kafka("127.0.0.1:1", "nobody."))
+    unread = Unread(Kafka("127.0.0.1:1", "nobody."), [SOURCE])
     assert await unread.look({SOURCE: 0}) is None
     await unread.close()
 

@@ -293,10 +293,20 @@ def test_where_nothing_is_left_but_the_ends_of_transactions_nothing_is_waited_fo
 def test_a_hold_is_released_when_the_brokers_tell_again_what_there_is_to_read(control: ControlTask) -> None:
     control.push("distributions", manual())
     control.unread = None
+    looked = len(control.looked_for)
     control.wait(HOLD + MINUTE)
     assert control.commands == []
+    assert len(control.looked_for) - looked == MINUTE // 1_000 + 1  # it does not ask all the time
     control.unread = {}
-    control.wait(20)
+    control.wait(1_000)
+    assert control.command_ids(0) == ["send:distr_1"]
+
+
+def test_a_hold_that_becomes_due_while_the_host_looks_is_looked_at_at_once(control: ControlTask) -> None:
+    control.push("distributions", manual())
+    control.processor.read_before_release(NOW + MINUTE + HOLD - 1)
+    control.processor.process([], NOW + MINUTE + HOLD)
+    control.wait(HOLD)
     assert control.command_ids(0) == ["send:distr_1"]
 
 
