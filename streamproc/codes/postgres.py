@@ -140,10 +140,11 @@ class _Allocating:
 
     async def _find(self, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
         """Find what was given before; return who may be given something."""
-        keys = {publication_key(one.id): one.id for one in wanted}
+        keys = {publication_key(one.id): one for one in wanted}  # somebody may ask twice
+        numbers = [one.number for one in keys.values()]
         given_up = set()
-        for row in await self._connection.fetch(query("find"), list(keys), [one.number for one in wanted]):
-            own_id = keys[row["publication"]]
+        for row in await self._connection.fetch(query("find"), list(keys), numbers):
+            own_id = keys[row["publication"]].id
             if row["code"] is None:
                 given_up.add(own_id)
             else:

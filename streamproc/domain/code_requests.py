@@ -5,6 +5,7 @@ publication that the code belongs to. The holes are texts made of the request's 
 event is mistaken for one. Whatever can fail has failed before the request is written.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ _NOTHING = Attached.same_for_all({})
 _MOST_BYTES = 4  # of a character in UTF-8
 _CODE_HOLE = ".code"
 _ID_HOLE = ".id"
+_ID = re.compile(r"pub_[0-9a-f]{32}", re.ASCII)
+_NAMED = ("campaign", "customer", "distribution")
 
 
 class CodeRequests:
@@ -103,9 +106,14 @@ class CodeRequest:
 
     @classmethod
     def read(cls, value: bytes) -> "CodeRequest":
-        """Read a request back."""
+        """Read a request back. Raises some exception when nobody here has written it: it may not get to the ledger."""
         record = orjson.loads(value)
-        return cls(record["id"], record["cause_id"], record["jobs"], record["publication"])
+        request = cls(record["id"], record["cause_id"], record["jobs"], record["publication"])
+        if not _ID.fullmatch(request.id):
+            raise ValueError("the id of a code request has another form")
+        if not all(isinstance(one["id"], str) for one in map(request.publication.__getitem__, _NAMED)):
+            raise TypeError("a code request names something by an id that is no text")
+        return request
 
     @property
     def campaign(self) -> Json:
@@ -116,12 +124,14 @@ class CodeRequest:
     @property
     def customer_id(self) -> str:
         """Who gets the code."""
-        return str(self.publication["customer"]["id"])
+        customer_id: str = self.publication["customer"]["id"]
+        return customer_id
 
     @property
     def distribution_id(self) -> str:
         """Which distribution asks."""
-        return str(self.publication["distribution"]["id"])
+        distribution_id: str = self.publication["distribution"]["id"]
+        return distribution_id
 
     def wanted(self, number: int = 0, campaign: Json | None = None) -> Wanted:
         """Return what is asked of the ledger; of the campaign as it is by now, where that is given."""

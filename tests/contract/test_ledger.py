@@ -222,6 +222,16 @@ async def test_what_is_given_up_puts_back_only_what_it_was_given_itself(ledger: 
     assert await ledger.pools() == [Pool("camp_1", free=1, given=0)]
 
 
+async def test_who_asks_twice_in_one_go_gets_one_code_and_does_not_mix_up_who_was_given_up(ledger: Ledger) -> None:
+    await ledger.add("camp_1", ["a", "b"])
+    await ledger.give_back({publication(2): 5, publication(3): 5})
+    asked = [wanted(1, number=1), wanted(1, number=9), wanted(2, number=2), wanted(3, number=6)]
+    assert {one: given.code for one, given in (await ledger.allocate(asked)).items()} == {
+        publication(1): "a",
+        publication(3): "b",
+    }
+
+
 async def test_it_is_told_to_which_request_a_code_was_given(ledger: Ledger) -> None:
     await ledger.add("camp_1", ["a", "b"])
     once = [wanted(number, "ann", joins_once=True, number=number) for number in (1, 2)]

@@ -132,6 +132,31 @@ def test_a_record_that_nobody_here_has_written_is_parked(value: Any) -> None:
     assert customers.told == [("dead_letter", "unexpected_error")]
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": "pub_1"},
+        {"id": "pub_" + "A" * 32},
+        {"id": None},
+        {"publication": {"campaign": {"id": 5}}},
+        {"publication": {"customer": {"id": None}}},
+        {"publication": {"distribution": {}}},
+    ],
+)
+def test_a_request_that_the_ledger_could_not_take_is_parked_and_the_others_get_their_codes(changed: Any) -> None:
+    task = Task(("campaigns", campaign()), ("distributions", codes()))
+    outputs = [task.take(event(one)) for one in ("e1", "e2")]
+    (key, value, _), other = (one.records["code-requests", PARTITION][0] for one in outputs)
+    record = orjson.loads(value or b"")
+    for name, part in changed.items():
+        record[name] = record[name] | part if isinstance(part, dict) else part
+    line = CodeTask(task.definitions, PARTITION)
+    line.import_codes("a")
+    output = line.take([(key, orjson.dumps(record), []), other])
+    assert output.counts["dead_letters", "unexpected_error"] == 1
+    assert output.counts["jobs", "email"] == 1
+
+
 def test_jobs_with_codes_of_one_chunk_go_to_their_channels_in_order() -> None:
     many: Json = {"channels": [{"type": "email"}, {"type": "shopify"}]}
     task = Task(("campaigns", campaign()), ("distributions", codes(**many)))
