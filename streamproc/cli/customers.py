@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import click
 import orjson
 from rich.table import Table
-from rich.text import Text
 
 from streamproc.cli.asked_filter import FilterRefusedError, read_asked_filter
 from streamproc.cli.connection import connection_options, reach
@@ -18,7 +17,7 @@ from streamproc.cli.customer_search import Belongs, Found, search
 from streamproc.cli.examples import examples
 from streamproc.cli.get import not_in_force
 from streamproc.cli.in_force import read_in_force
-from streamproc.cli.tables import console, id_table
+from streamproc.cli.tables import cell, console, id_table
 from streamproc.cli.time_zone import time_zone_option
 from streamproc.clock import now_milliseconds
 from streamproc.domain.attributes import compile_attribute
@@ -160,8 +159,7 @@ def _table(question: Question, found: Found) -> Table:
     for customer_id, state in found.sample:
         row = _row(question, customer_id, state)
         told = (row["name"], *(row["attributes"].get(path) for path in paths))
-        # As texts, because they may hold what rich takes for markup.
-        table.add_row(Text(customer_id), *(Text(_shown(value)) for value in told))
+        table.add_row(cell(customer_id), *(cell(_shown(value)) for value in told))
     return table
 
 

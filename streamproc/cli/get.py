@@ -6,12 +6,11 @@ from typing import Any
 import click
 import orjson
 from rich.table import Table
-from rich.text import Text
 
 from streamproc.cli.connection import connection_options, reach
 from streamproc.cli.examples import examples
 from streamproc.cli.in_force import ObjectsInForce, read_in_force
-from streamproc.cli.tables import console, id_table
+from streamproc.cli.tables import cell, console, id_table
 from streamproc.domain.configuration import KINDS
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
@@ -75,5 +74,5 @@ def _table(kind: str, rows: list[dict[str, Any]]) -> Table:
     table = id_table([row["id"] for row in rows], "id", "name", "version", *columns)
     for row in rows:
         told = (row["id"], row["object"]["name"], str(row["version"]), *(row.get(name, "") for name in columns))
-        table.add_row(*map(Text, told))  # as texts, because names may hold what rich takes for markup
+        table.add_row(*map(cell, told))
     return table

@@ -9,9 +9,8 @@ from typing import Any
 
 import orjson
 from rich.table import Table
-from rich.text import Text
 
-from streamproc.cli.tables import id_table
+from streamproc.cli.tables import cell, id_table
 from streamproc.domain.events import parse_instant
 from streamproc.domain.releases import OVER
 from streamproc.topics import Topic
@@ -100,8 +99,7 @@ def table(rows: list[Row], now: datetime, left_out: int = 0) -> Table:
         state = str(row["state"])
         cells = (row["distribution_id"], row["name"] or "", str(row.get("version", "")))
         told = (progress(row, now), problem(row))
-        # Text, not markup: a name may have brackets in it.
-        shown.add_row(*map(Text, cells), Text(state, _STYLES.get(state, "")), *map(Text, told))
+        shown.add_row(*map(cell, cells), cell(state, _STYLES.get(state, "")), *map(cell, told))
     return shown
 
 
