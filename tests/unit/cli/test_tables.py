@@ -10,7 +10,7 @@ def printed(*ids: str) -> list[str]:
     for one in ids:
         table.add_row(cell(one), cell("a name that is too long for what is left"))
     output = StringIO()
-    Console(file=output, width=20).print(table)
+    Console(file=output, width=14).print(table)
     return [line.split("  ")[0].rstrip() for line in output.getvalue().splitlines()[1:]]
 
 
