@@ -9,6 +9,7 @@ batches' records one after the other. What is visible is decided batch by batch,
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import ref
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
@@ -49,7 +50,11 @@ class FetchedSlice(list[Any]):
 
 
 class _SliceResults(dict[TopicPartition, Any]):
-    """What the fetcher has brought, by partition; each result is told to give slices as it is put here."""
+    """What the fetcher has brought, by partition; each result is told to give slices as it is put here.
+
+    A result has few objects and up to megabytes, so the garbage collector would come much too seldom: nothing of it may
+    be in a cycle.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,12 +62,15 @@ class _SliceResults(dict[TopicPartition, Any]):
 
     def __setitem__(self, tp: TopicPartition, result: Any) -> None:
         if type(result) is FetchResult:
-            result.getall = partial(self._take_all, tp, result)
+            result.getall = partial(self._take_all, tp, ref(result))
+            # The generator for single records, which nobody needs here, refers to the records that refer to it.
+            result._partition_records._records_iterator = None  # noqa: SLF001
         super().__setitem__(tp, result)
 
-    def _take_all(self, tp: TopicPartition, result: FetchResult, _limit: int | None = None) -> FetchedSlice:
+    def _take_all(self, tp: TopicPartition, fetched: "ref[FetchResult]", _limit: int | None = None) -> FetchedSlice:
         """Return all visible records of a fetch; nothing if the consumer has been moved since."""
-        found = FetchedSlice()
+        found, result = FetchedSlice(), fetched()
+        assert result is not None  # whoever calls has it
         if not result.check_assignment(tp) or not result.has_more():
             return found
         source: PartitionRecords = result._partition_records  # noqa: SLF001

@@ -1,5 +1,8 @@
 """Slices: whole batches, aborted transactions left out, and the place of each slice in its partition."""
 
+import gc
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,9 +50,19 @@ def fetch(
         TP, MemoryRecords(data), aborted or [], position.position, None, None, True, READ_COMMITTED
     )
     results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
-    taken: Any = results.pop(TP).getall(None)
+    result = results.pop(TP)
+    taken: Any = result.getall(None)
     assert isinstance(taken, FetchedSlice)
     return taken
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """The garbage collector comes seldom to a worker; here not at all."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def offsets(taken: FetchedSlice) -> list[int]:
@@ -105,3 +118,31 @@ def test_a_header_name_that_is_not_utf_8_is_fatal_and_says_where_it_is() -> None
         fetch(_SliceResults(), Position(0), bytes(data))
     assert str(told.value).startswith("events, partition 0: a header name of a record is not UTF-8")
     assert "fetched from offset 0, the record is in the batch of offsets 0 to 0" in str(told.value)
+
+
+def held_until_now(records: list["weakref.ref[PartitionRecords]"]) -> list[PartitionRecords]:
+    return [one for ref in records if (one := ref()) is not None]
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("moved_away", [False, True])
+def test_what_a_fetch_has_brought_goes_without_the_garbage_collector(moved_away: bool) -> None:
+    results, position, held = _SliceResults(), Position(0), []
+    for base in range(0, 30, 10):
+        records = PartitionRecords(TP, MemoryRecords(batch(base, 10)), [], base, None, None, True, READ_COMMITTED)
+        held.append(weakref.ref(records))
+        results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
+        del records
+        position.position = 1_000 if moved_away else base
+        result = results.pop(TP)
+        result.getall(None)
+        del result
+    assert held_until_now(held) == []
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_control_the_clients_own_records_wait_for_the_garbage_collector() -> None:
+    records = PartitionRecords(TP, MemoryRecords(batch(0, 10)), [], 0, None, None, True, READ_COMMITTED)
+    held = [weakref.ref(records)]
+    del records
+    assert len(held_until_now(held)) == 1
