@@ -127,6 +127,8 @@ class _Audit:
             self._expect(expected[-1][1] == released["version"], "another version released than held")
             after = _milliseconds(released["at"]) - held.at
             self._expect(after >= HOLD_SECONDS * 1000, f"released after {after} ms")
+            in_time = [one.version for one in self._life.pushed if one.at < held.at + HOLD_SECONDS * 1000]
+            self._expect(in_time[-1] <= released["version"], f"released without {in_time[-1]}, pushed in time")
 
     def _check_jobs(self) -> None:
         """Nobody twice; everybody when it is done, and in each partition the first ones when it was broken off."""
