@@ -1,4 +1,7 @@
-"""`make bench`: throughput beside a plain loop, latency, releases, changes, codes. Writes build/bench.json."""
+"""`make bench`: throughput beside a plain loop, latency, many definitions, releases, changes, codes.
+
+Writes build/bench.json.
+"""
 
 import argparse
 import asyncio
@@ -11,7 +14,7 @@ from pathlib import Path
 import uvloop
 
 from streamproc.local.kafka import kafka
-from tests.benchmarks import codes, liveness, releases
+from tests.benchmarks import by_definitions, codes, liveness, releases
 from tests.benchmarks.bench_worker import apply_definitions, environment, make_topics, rate_of, running_worker
 from tests.benchmarks.figures import Figure, quantile, show
 from tests.benchmarks.latency import measure_latency
@@ -69,6 +72,7 @@ def main() -> None:
     given = parser.parse_args()
     with kafka() as bootstrap:
         figures = uvloop.run(run(bootstrap, given.events, given.seconds))
+        figures += uvloop.run(by_definitions.measure(bootstrap))
         figures += uvloop.run(releases.measure(bootstrap, given.customers, RATE, given.seconds))
         figures += uvloop.run(liveness.measure(bootstrap, liveness.SECONDS))
         figures += codes.measure(bootstrap)

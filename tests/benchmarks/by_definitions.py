@@ -1,0 +1,137 @@
+"""A worker by the number of live definitions: `python -m tests.benchmarks.by_definitions [--sizes 10,1000]`.
+
+The definitions and the events are those of `tests.benchmarks.matching`, here through a real broker: events a second
+from start to end, how long a worker takes until it is ready, and its memory then. What matching alone takes is
+measured in a process of its own.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import psutil
+import uvloop
+
+from streamproc.local.addresses import LOOPBACK
+from streamproc.local.kafka import kafka
+from tests.benchmarks.bench_worker import apply, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.load import fill
+from tests.benchmarks.matching import SIZES, Shop
+
+PARTITIONS = 8
+EVENTS = 200_000
+CUSTOMERS = 20_000
+MEBIBYTE = 1024 * 1024
+LOOK_SECONDS = 0.02
+PATIENCE_SECONDS = 300
+
+
+def write_configuration(folder: Path, shop: Shop, size: int) -> None:
+    """Write so many live distributions, and what they name, as JSON lines."""
+    records: dict[str, list[dict[str, Any]]] = {
+        "segments": [{"type": "external", **_named(f"segment_{number}")} for number in range(shop.pools["segment"])],
+        "campaigns": [{"type": "static", **_named(f"campaign_{number}")} for number in range(shop.pools["campaign"])],
+        "validation-rules": [],
+        "distributions": [],
+    }
+    for number in range(size):
+        distribution, rules = shop.distribution(number)
+        records["distributions"].append(distribution)
+        if rules is not None:
+            records["validation-rules"].append({**_named(f"val_{number}"), "rules": rules})
+    for kind, all_of_it in records.items():
+        (folder / kind).mkdir()
+        (folder / kind / "all.jsonl").write_text("".join(json.dumps(record) + "\n" for record in all_of_it))
+
+
+def _named(one: str) -> dict[str, Any]:
+    return {"id": one, "name": one}
+
+
+def events(shop: Shop) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of events without end."""
+    for number in count():
+        customer = number % CUSTOMERS
+        yield f"cust_{customer:08d}".encode(), shop.event(number, customer)[0]
+
+
+async def until_ready(port: str) -> None:
+    """Return when the worker says that it is."""
+    deadline = perf_counter() + PATIENCE_SECONDS
+    while not await asyncio.to_thread(_is_ready, f"http://{LOOPBACK}:{port}/readyz"):
+        assert perf_counter() < deadline, "the worker was not ready in time"
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _is_ready(page: str) -> bool:
+    try:
+        with urllib.request.urlopen(page, timeout=2):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+async def _matching(size: int) -> tuple[float, float]:
+    """Return microseconds an event, and the multiple of `orjson.loads`, measured without anything else in memory."""
+    program = f"from tests.benchmarks.matching import measure; row = measure({size}); print(row.match, row.of_loads)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    told, _ = await process.communicate()
+    assert process.returncode == 0
+    match, of_loads = map(float, told.split())
+    return match, of_loads
+
+
+async def measure(bootstrap: str, sizes: Sequence[int] = SIZES, number: int = EVENTS) -> list[Figure]:
+    """Measure each size with topics of its own."""
+    figures = []
+    for size in sizes:
+        prefix, shop = f"definitions{size}.", Shop(size)
+        variables = environment(bootstrap, prefix)
+        make_topics(variables, PARTITIONS)
+        async with running_worker(variables):
+            with tempfile.TemporaryDirectory() as folder:
+                write_configuration(Path(folder), shop, size)
+                began = perf_counter()
+                await apply(variables, folder)
+                applied = perf_counter() - began
+        await fill(bootstrap, f"{prefix}customer-events", PARTITIONS, events(shop), number)
+        began = perf_counter()
+        async with running_worker(variables) as worker:
+            await until_ready(variables["STREAMPROC_WEB_PORT"])
+            ready, memory = perf_counter() - began, psutil.Process(worker.pid).memory_info().rss / MEBIBYTE
+            rate = await rate_of(bootstrap, prefix.strip("."), f"{prefix}customer-events", number, worker)
+        match, of_loads = await _matching(size)
+        told = f"{size:,} live definitions"
+        figures += [
+            Figure("throughput", round(rate), "events/s", f"{told}; {number:,} events waiting, one worker process"),
+            Figure("matching", round(match, 2), "us an event", f"{told}; alone, without a broker"),
+            Figure("matching / orjson.loads", round(of_loads, 2), "ratio", f"{told}; of the same events"),
+            Figure("ready", round(ready, 1), "s", f"{told}; from the start of the process, definitions read"),
+            Figure("memory", round(memory), "MiB", f"{told}; once ready"),
+            Figure("apply", round(applied, 1), "s", f"{told} and what they name, until all verdicts were there"),
+        ]
+    return figures
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of live definitions")
+    parser.add_argument("--events", type=int, default=EVENTS, help="events of each run")
+    given = parser.parse_args()
+    with kafka() as bootstrap:
+        show(uvloop.run(measure(bootstrap, [int(size) for size in given.sizes.split(",")], given.events)))
+
+
+if __name__ == "__main__":
+    main()
