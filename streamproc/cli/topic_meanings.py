@@ -74,8 +74,8 @@ MEANINGS: dict[str, Meaning] = {
     ),
     Topic.TASK_STATE: Meaning(
         "Changelog of each customer task, by the first part of the key: the event ids of its window (ids/, hashes of 8 "
-        "bytes behind a number of 8 bytes) and, as JSON, segments (segments/), syncs and days under way (updates), "
-        "releases and backfills (sends/, carried/) and counts (counts/).",
+        "bytes behind a number of 8 bytes) and, as JSON, segments (segments/), syncs and days under way (updates, and "
+        "whom they pass by: kept/), releases and backfills (sends/, carried/) and counts (counts/).",
         is_internal=True,
         payload={"type": "string", "contentEncoding": "binary"},
         content_type="application/octet-stream",

@@ -207,6 +207,8 @@ class CustomerChunk:
         # Nothing below this line can fail.
         if after is not stored:
             self.states.put(key, after, size)
+        if event.type == SEGMENT_ENTERED and event.segment_id is not None and self._scans.updates.running:
+            self._scans.updates.keep(key, event.segment_id)
         return None
 
     def _up_to_date(self, key: bytes, state: CustomerState | None) -> CustomerState | None:

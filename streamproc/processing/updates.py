@@ -9,7 +9,8 @@ under way ends when the walk comes to its place again. A walk through for each w
 
 An update may meet a customer twice: when something else brought it along, and when the walk comes by. The second time
 finds nothing to change, because a customer's time never goes back: no decision is made for an earlier time than
-`latest`, which every update moves on to its own.
+`latest`, which every update moves on to its own. Only what upstream tells has no such time: who enters a segment while
+it is being taken out of the memberships, because it was computed before, is noted and passed by.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ from streamproc.processing.processor import OrderedStore, Store
 UpdateKind = Literal["sync", "drop", "tick"]
 
 _KEY = b"updates"
+_KEPT = b"kept/"
+_BEHIND_ID = b"\x00"  # ids of segments hold no control characters
 
 
 @dataclass(slots=True)
@@ -86,10 +89,16 @@ class Updates:
         self.day: str | None = told.get("day")
         self.running = [_decode(update) for update in told.get("running", ())]
         self._cursor: bytes | None = _bytes(told.get("cursor"))
+        #: By drop, whom it passes by.
+        self._kept: dict[str, set[bytes]] = {}
+        for name in [name for name, _ in store.items() if name.startswith(_KEPT)]:
+            update_id, _, key = name.removeprefix(_KEPT).partition(_BEHIND_ID)
+            self._kept.setdefault(update_id.decode(), set()).add(key)
 
     def begin(self, update: Update, total: int) -> None:
         """Begin an update, in the place of one that is under way about the same subject."""
-        self.running = [one for one in self.running if not _is_superseded(one, update)]
+        for one in [one for one in self.running if _is_superseded(one, update)]:
+            self._end(one)
         if not self.running:
             self._cursor = None
         update.start, update.total = self._cursor, total
@@ -104,7 +113,18 @@ class Updates:
 
     def pending(self, key: bytes) -> Sequence[Update]:
         """Return the updates that have not been brought to a customer yet, in the order in which they began."""
-        return [update for update in self.running if not update.has_reached(key, self._cursor)]
+        return [
+            update
+            for update in self.running
+            if not (update.has_reached(key, self._cursor) or key in self._kept.get(update.id, ()))
+        ]
+
+    def keep(self, key: bytes, segment_id: str) -> None:
+        """Let a drop pass a customer by who has entered the segment meanwhile."""
+        for update in self.pending(key):
+            if update.kind == "drop" and update.subject == segment_id:
+                self._kept.setdefault(update.id, set()).add(key)
+                self._store.put(_kept_name(update, key), b"1")
 
     def next_keys(self, customers: OrderedStore, limit: int) -> list[bytes]:
         """Return the next customers on the walk; `move` has to follow."""
@@ -122,9 +142,15 @@ class Updates:
                 update.start = None if update.wrapped else update.start
                 update.wrapped = True
         through = [update for update in self.running if update.is_through(last)]
-        self.running = [update for update in self.running if update not in through]
+        for update in through:
+            self._end(update)
         self.save()
         yield from through
+
+    def _end(self, update: Update) -> None:
+        self.running.remove(update)
+        for key in self._kept.pop(update.id, ()):
+            self._store.delete(_kept_name(update, key))
 
     def save(self) -> None:
         """Write down where everything stands."""
@@ -142,6 +168,10 @@ def _is_superseded(update: Update, by: Update) -> bool:
     if by.kind == "tick":
         return update.kind == "tick"
     return update.kind != "tick" and update.subject == by.subject
+
+
+def _kept_name(update: Update, key: bytes) -> bytes:
+    return _KEPT + update.id.encode() + _BEHIND_ID + key
 
 
 def _encode(update: Update) -> dict[str, Any]:

@@ -433,6 +433,51 @@ def test_a_customer_who_was_not_there_when_the_sync_began_has_entered(task: Cust
     assert changes(task) == [("aa", "entered", "seg_1"), ("f", "entered", "seg_1")]
 
 
+def entered(customer_id: str, segment_id: str = "seg_1") -> Json:
+    event = happened(customer_id)
+    return event | {"type": "customer.segment.entered", "data": {**event["data"], "segment": {"id": segment_id}}}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_who_enters_a_segment_by_upstream_while_it_is_taken_out_of_the_memberships_stays_in_it(
+    task: CustomerTask, restarts: bool
+) -> None:
+    task.restarts_always = restarts
+    task.commands(sync(0), sync(0, segment_id="seg_2"))
+    task.run()
+    task.put("segments", segment(), 1)
+    task.commands(drop_command("seg_1", 1))
+    task.events(entered("d"))
+    task.step()
+    task.events(entered("a"), entered("f"))
+    task.run()
+    both = ["seg_1", "seg_2"]
+    assert task.memberships == {"a": both, "b": both[1:], "c": both[1:], "d": both, "e": both[1:], "f": both[:1]}
+    assert not [key for key, _ in task.task_state.items() if key.startswith(b"kept/")]
+
+
+def test_who_entered_by_upstream_is_decided_about_again_when_the_segment_is_computed_again(task: CustomerTask) -> None:
+    task.commands(sync(0))
+    task.run()
+    task.put("segments", segment(), 1)
+    task.commands(drop_command("seg_1", 1))
+    task.events(entered("d"))
+    task.commands(sync(2, TIN))
+    task.run()
+    assert task.memberships == {}
+    assert not [key for key, _ in task.task_state.items() if key.startswith(b"kept/")]
+
+
+def test_a_customer_who_has_left_again_stays_out(task: CustomerTask) -> None:
+    task.commands(sync(0))
+    task.run()
+    task.put("segments", segment(), 1)
+    task.commands(drop_command("seg_1", 1))
+    task.events(entered("d"), entered("d") | {"type": "customer.segment.left"})
+    task.run()
+    assert task.memberships == {}
+
+
 BIRTHDAY = {"birthdate": {"conditions": {"$today": [True]}}}
 MIDNIGHT = NOW + 14 * 3600 * 1000
 
