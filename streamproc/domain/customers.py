@@ -158,15 +158,16 @@ def decode_customer(value: bytes) -> CustomerState:
     """Read a state back. One that another release has written in a shape unknown here ends the worker."""
     record = orjson.loads(value)
     if record["v"] != STATE_VERSION:
-        raise FatalError(f"customer-state holds version {record['v']!r}; this release reads version {STATE_VERSION}")
+        told = f"customer-state holds version {record['v']!r}; this release reads version {STATE_VERSION}"
+        raise FatalError(f"{told}; start the release that wrote it (see the runbook)")
     get, now = record.get, record["now"]
     return CustomerState(
         record["profile"],
         get("memberships", NEW_CUSTOMER.memberships),
         get("orders", NO_ORDERS),
         get("events", NEW_CUSTOMER.occurrences),
-        get("points", NEW_CUSTOMER.occurrences),
-        get("tiers", NEW_CUSTOMER.occurrences),
+        get("points", NEW_CUSTOMER.points),
+        get("tiers", NEW_CUSTOMER.tiers),
         None if now is None else datetime.fromisoformat(now),
     )
 

@@ -1,7 +1,7 @@
 """Events: from the bytes of a record to an `Event`, or to the reason why it is none.
 
-The checks stand in the order in which the contract names them. What needs the task's state or the definitions
-(duplicate, computed segment) is asked by the processor, with the questions that `Event` answers.
+The order of the checks decides which fault a record with several is told of. What needs the task's state or the
+definitions (duplicate, computed segment) is asked by the processor, with the questions that `Event` answers.
 """
 
 import re

@@ -7,8 +7,9 @@ the window: a hundred thousand at one event a chunk, about fifty at two thousand
 """
 
 from collections import deque
-from hashlib import blake2b
 from heapq import heappop, heappush
+
+from xxhash import xxh3_64_digest
 
 from streamproc.processing.processor import Store
 
@@ -22,7 +23,7 @@ _NUMBER_BYTES = 8
 
 def hash_id(event_id: str) -> bytes:
     """Return what is remembered of an id; one new id in 10^14 meets a window by chance."""
-    return blake2b(event_id.encode(), digest_size=_HASH_BYTES).digest()
+    return xxh3_64_digest(event_id.encode())
 
 
 class StagedIds:

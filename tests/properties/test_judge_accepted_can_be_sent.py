@@ -13,10 +13,11 @@ from streamproc.domain.catalogue import TRIGGERS
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event, read_event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Attached, Cause, Message, Occurrence, compile_channels, publication_id
+from streamproc.domain.jobs import Attached, Cause, Message, Occurrence, compile_channels
 from streamproc.matching.definitions import Definitions
 from tests.support.codes import CODES, fulfilled, requests_of
 from tests.support.configuration import campaign, distribution, judged, segment, validation_rule
+from tests.support.ids import publication_id
 
 CODE = "PROMO-ü1 {{x}}"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)

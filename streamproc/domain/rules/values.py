@@ -13,7 +13,6 @@ Test = Callable[[Any, datetime], bool]
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _DATE_LENGTH = len("2026-11-24")
 _NUMBERS = frozenset({int, float})
-_SCALARS = frozenset({str, int, float, bool})
 #: More days than this are read as this many: further than any instant lies from another.
 _MOST_DAYS = 10_000 * 366
 

@@ -11,12 +11,13 @@ from streamproc.domain.codes import CODE_LENGTH
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Cause, JobTooLarge, Message, Occurrence, job_id, publication_id
+from streamproc.domain.jobs import Cause, JobTooLarge, Message, Occurrence
 from streamproc.domain.publications import read_publication
 from streamproc.domain.sending import compile_sending
 from streamproc.topics import OUTPUT_LIMIT
 from tests.support.codes import CODES, fulfilled, requests_of, values
 from tests.support.configuration import campaign, distribution
+from tests.support.ids import job_id, publication_id
 
 CREATED_AT = "2026-11-24T11:00:00+01:00"
 CAUSE = {"event_id": "evt_1", "type": "customer.order.paid", "created_at": CREATED_AT}

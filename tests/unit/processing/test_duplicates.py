@@ -43,6 +43,10 @@ def test_what_is_staged_is_unseen_until_the_flush() -> None:
     assert hash_id("a") not in window.stage()
 
 
+def test_what_is_remembered_of_an_id_stays_the_same_from_one_release_to_the_next() -> None:
+    assert hash_id("evt_1").hex() == "d16be18de14ab05f"
+
+
 def test_the_oldest_of_a_full_window_is_still_a_duplicate() -> None:
     store = StateStore()
     window = DuplicateWindow(store, size=100)

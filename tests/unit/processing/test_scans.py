@@ -19,7 +19,6 @@ from streamproc.domain.commands import (
     sync_command,
 )
 from streamproc.domain.customers import CustomerState
-from streamproc.domain.jobs import job_id
 from streamproc.domain.partitions import partition_of
 from streamproc.processing import counts, send_walk
 from streamproc.processing import scans as scans_module
@@ -29,6 +28,7 @@ from streamproc.processing.sender import Sender
 from streamproc.processing.updates import Update
 from tests.support.configuration import distribution, segment
 from tests.support.customer_task import NOW, CustomerTask, Json
+from tests.support.ids import job_id
 
 GOLD = {"metadata.club": {"conditions": {"$is": "gold"}}}
 TIN = {"metadata.club": {"conditions": {"$is": "tin"}}}

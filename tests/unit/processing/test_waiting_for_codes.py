@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 from streamproc.domain.configuration import InForce
-from streamproc.domain.jobs import publication_id
 from streamproc.matching.definitions import Definitions
 from streamproc.processing.codes import AGAIN_MILLISECONDS
 from streamproc.processing.processor import Output, OutputRecord
 from tests.support.codes import CodeTask, codes
 from tests.support.configuration import campaign, segment
+from tests.support.ids import publication_id
 from tests.unit.processing.test_customers import PARTITION, Json, Task, event
 
 
