@@ -16,8 +16,9 @@ PARTITIONS = 8
 LIVE = 100
 # Few enough that nearly all of them soon have as many orders as are remembered: what grows after that is no state.
 CUSTOMERS = 2_000
-# By then the windows of recent ids (100,000 a partition) are full as well.
-SETTLED_EVENTS = 150_000 * PARTITIONS
+# By then the windows of recent ids (100,000 a partition) are full as well, and their tables have grown for the last
+# time.
+SETTLED_EVENTS = 240_000 * PARTITIONS
 MAY_GROW = 1.10
 MEBIBYTE = 1024 * 1024
 
