@@ -1,8 +1,10 @@
 """What is asked of the ledger in PostgreSQL beyond the contract: schema, outages, several workers."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -276,6 +278,42 @@ async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(databas
     books = Books(database)
     assert await books.pools() == [PoolBooks("camp_1", imported=4, made=1, free=3, given=2)]
     await books.close()
+
+
+def of_release_3(name: str) -> str:
+    """Return a statement of an earlier release."""
+    text = (Path(__file__).parent / "release_3.sql").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^-- (\w+) --$", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))[name]
+
+
+async def test_an_earlier_release_works_on_with_the_schema_of_this_one_and_each_goes_on_with_the_other_s_codes(
+    database: str, ledger: PostgresLedger
+) -> None:
+    """While a release is rolled out both run."""
+    await ledger.add("camp_1", ["a", "b"])
+    await ledger.allocate(numbers(1))
+    keys = {number: publication_key(numbers(number)[0].id) for number in range(5)}
+    connection = await asyncpg.connect(database)
+
+    async def does(name: str, *arguments: object) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in await connection.fetch(of_release_3(name), *arguments)]
+
+    # The earlier one takes, makes, finds what the later one has given, and gives it up
+    assert await does("take", [1], [1], [0], [keys[2]], [keys[2]]) == [(keys[2], "b")]
+    assert await does("make", [1], ["m"], [keys[3]], [keys[3]]) == [(keys[3], "m")]
+    assert await does("find", [keys[1], keys[4]], [0, 0]) == [(keys[1], "a")]
+    found = sorted((await ledger.allocate(numbers(1, 2, 3))).values(), key=lambda one: one.code)
+    assert [(one.code, one.number) for one in found] == [("a", 0), ("b", -1), ("m", -1)]
+    await does("give_back", [keys[1]])
+    await does("note_given_up", [keys[1]], [0])
+    # And the later one what the earlier one has given; then it takes what that gave back
+    await ledger.give_back({numbers(2)[0].id: 0})
+    assert await ledger.allocate(numbers(1, 2)) == {}
+    assert codes(await ledger.allocate([wanted(4, number=9)])) == ["a"]
+    await ledger.give_back({numbers(4)[0].id: 9})
+    assert await ledger.pools() == [Pool("camp_1", free=2, given=1)]
+    await connection.close()
 
 
 @pytest.fixture(scope="module")
