@@ -114,6 +114,7 @@ class CodeProcessor:
         return output
 
     def _take(self, records: Sequence[SourceRecord]) -> None:
+        in_hand: set[str] = set()
         for record in records:
             try:
                 request = CodeRequest.read(record.value or b"")
@@ -121,6 +122,10 @@ class CodeProcessor:
             except Exception as error:  # noqa: BLE001  (a defect of the writer must not stop the others' codes)
                 self._parked.append((Parked("unexpected_error", describe(error)), record))
                 continue
+            # One that is made once more is not needed while the first one has not been served.
+            if request.id in in_hand or self._waiting.number(request.id) is not None:
+                continue
+            in_hand.add(request.id)
             self._items.append(_Item(record, request))
             # Whoever waits comes first, also when there are codes again.
             if _line(request) not in self._waiting:
@@ -190,7 +195,7 @@ class CodeProcessor:
         if allocation is None or allocation.publication_id == item.request.id:
             return False
         other, number = allocation.publication_id, allocation.number
-        return self._returning.number(other) == number or self._waiting.has(other, number)
+        return number in {self._returning.number(other), self._waiting.number(other)}
 
     def _ask_anew(self, item: _Item, allocation: Allocation) -> None:
         """Have the code of an attempt that came to nothing put back, and ask for one in the next step.
@@ -199,8 +204,8 @@ class CodeProcessor:
         """
         other, number = allocation.publication_id, allocation.number
         self._add(item)
-        if self._waiting.has(other, number):
-            self._waiting.move_back(number)
+        if self._waiting.number(other) == number:
+            self._waiting.move_back(other)
             self._returning.add(other, number)
 
     def _let_wait(self, item: _Item, output: Output, now: int) -> None:
@@ -220,7 +225,7 @@ class CodeProcessor:
 
     def _add(self, item: _Item) -> None:
         if item.waited is None:
-            self._waiting.add(_line(item.request), item.record.offset, item.record.value or b"")
+            self._waiting.add(_line(item.request), item.request.id, item.record.offset, item.record.value or b"")
 
     def _give_up(self, item: _Item) -> None:
         self._leave(item)
@@ -228,7 +233,7 @@ class CodeProcessor:
 
     def _leave(self, item: _Item) -> None:
         if item.waited is not None:
-            self._waiting.remove(item.waited)
+            self._waiting.remove(_line(item.request), item.request.id, item.waited)
 
     def _ready_at(self, line: Line) -> int:
         """Return when those that wait can go on, or have to be given up."""

@@ -30,11 +30,12 @@ class WaitingRequests:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._numbers: dict[Line, deque[int]] = {}
-        self._lines: dict[int, Line] = {}
+        self._requests: dict[str, int] = {}
         self._last = -1
         found = sorted((*_read_key(key), value) for key, value in store.items() if key.startswith(_WAITING))
         for distribution_id, number, value in found:
-            self._append((distribution_id, _campaign_id(value)), number)
+            request_id, campaign_id = _read(value)
+            self._append((distribution_id, campaign_id), number, request_id)
 
     def __contains__(self, line: Line) -> bool:
         return line in self._numbers
@@ -44,48 +45,47 @@ class WaitingRequests:
         """Where some wait."""
         return list(self._numbers)
 
-    def add(self, line: Line, offset: int, value: bytes) -> None:
+    def number(self, request_id: str) -> int | None:
+        """Return the number under which a request waits, None for any other."""
+        return self._requests.get(request_id)
+
+    def add(self, line: Line, request_id: str, offset: int, value: bytes) -> None:
         """Let a request wait behind the others."""
         # Offsets of a topic that was made anew begin again.
         number = max(offset, self._last + 1)
-        self._append(line, number)
+        self._append(line, number, request_id)
         self._store.put(_key(line, number), value)
-
-    def has(self, request_id: str, number: int) -> bool:
-        """Tell whether this request waits, under this number."""
-        line = self._lines.get(number)
-        return line is not None and _id(self._value(line, number)) == request_id
-
-    def move_back(self, number: int) -> None:
-        """Let one that waits do so behind all others, as if it had been made again."""
-        line = self._lines[number]
-        value = self._value(line, number)
-        self.remove(number)
-        self.add(line, number, value)
 
     def first(self, line: Line, limit: int) -> Iterator[tuple[int, bytes]]:
         """Yield the first that wait, with their numbers."""
         for number in list(self._numbers[line])[:limit]:
-            yield number, self._value(line, number)
+            value = self._store.get(_key(line, number))
+            assert value is not None
+            yield number, value
 
-    def remove(self, number: int) -> None:
+    def remove(self, line: Line, request_id: str, number: int) -> None:
         """Take one out; the first ones leave first."""
-        line = self._lines.pop(number)
         numbers = self._numbers[line]
         numbers.remove(number)
+        # An earlier release let one wait twice.
+        if self._requests.get(request_id) == number:
+            del self._requests[request_id]
         if not numbers:
             del self._numbers[line]
         self._store.delete(_key(line, number))
 
-    def _append(self, line: Line, number: int) -> None:
-        self._numbers.setdefault(line, deque()).append(number)
-        self._lines[number] = line
-        self._last = max(self._last, number)
+    def move_back(self, request_id: str) -> None:
+        """Let one that waits do so behind all others, as if it had been made again."""
+        number = self._requests[request_id]
+        line = next(line for line, numbers in self._numbers.items() if number in numbers)
+        value = self._store.get(_key(line, number)) or b""
+        self.remove(line, request_id, number)
+        self.add(line, request_id, number, value)
 
-    def _value(self, line: Line, number: int) -> bytes:
-        value = self._store.get(_key(line, number))
-        assert value is not None
-        return value
+    def _append(self, line: Line, number: int, request_id: str) -> None:
+        self._numbers.setdefault(line, deque()).append(number)
+        self._requests[request_id] = number
+        self._last = max(self._last, number)
 
 
 class ReturningCodes:
@@ -122,7 +122,7 @@ def request_of(key: bytes, value: bytes) -> str:
     """Read from a record of the store which request it is about."""
     if key.startswith(_RETURNING):
         return key[len(_RETURNING) :].decode()
-    return _id(value)
+    return _read(value)[0]
 
 
 def _key(line: Line, number: int) -> bytes:
@@ -135,12 +135,10 @@ def _read_key(key: bytes) -> tuple[str, int]:
     return start.decode(), int.from_bytes(number, "big")
 
 
-def _id(value: bytes) -> str:
-    return str(orjson.loads(value)["id"])
-
-
-def _campaign_id(value: bytes) -> str:
-    return str(orjson.loads(value)["publication"]["campaign"]["id"])
+def _read(value: bytes) -> tuple[str, str]:
+    """Return the id of a request, and that of its campaign."""
+    request = orjson.loads(value)
+    return request["id"], request["publication"]["campaign"]["id"]
 
 
 def _read_number(value: bytes) -> int:

@@ -292,6 +292,34 @@ def test_an_event_that_comes_again_and_is_given_up_leaves_the_code_that_the_firs
     assert line.codes.pools == {"camp_1": (0, 1)}
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_request_that_is_made_again_while_it_waits_is_served_once(restarts: bool) -> None:
+    line = Line()
+    requests = line.requests("e1")
+    line.codes.take([*requests, *requests])
+    if restarts:
+        line.codes.restart()
+    line.codes.take(requests)
+    line.codes.import_codes("a", "b")
+    line.put("distributions", codes())
+    assert given(*line.steps()) == [("e1", "a")]
+    assert list(line.codes.state.items()) == []
+
+
+def test_one_that_an_earlier_release_let_wait_twice_leaves_nothing_behind() -> None:
+    line = Line()
+    line.ask("e1")
+    ((key, value),) = line.codes.state.items()
+    line.codes.state.put(key[:-1] + b"\x07", value)
+    line.codes.state.commit()
+    line.codes.restart()
+    line.codes.import_codes("a", "b")
+    line.put("distributions", codes())
+    assert set(given(*line.steps())) == {("e1", "a")}
+    assert line.codes.pools == {"camp_1": (1, 1)}
+    assert list(line.codes.state.items()) == []
+
+
 def attempted(*others: tuple[str, Json]) -> Line:
     """Return one in which the code of a request that waits was given in an attempt that came to nothing."""
     line = Line(("campaigns", campaign(join_once=True)), ("distributions", codes()), *others)
