@@ -122,7 +122,7 @@ def request_of(key: bytes, value: bytes) -> str:
     """Read from a record of the store which request it is about."""
     if key.startswith(_RETURNING):
         return key[len(_RETURNING) :].decode()
-    return _read(value)[0]
+    return str(orjson.loads(value)["id"])
 
 
 def _key(line: Line, number: int) -> bytes:
