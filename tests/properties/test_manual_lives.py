@@ -21,6 +21,7 @@ AUDIENCES: dict[str, dict[str, Any]] = {
     "customer": {"customer": {"id": "a0"}},
 }
 OVER = {"done", "canceled"}
+WAITS_FOR_SOMETHING_ELSE = {"blocked", "syncing"}
 IDS = st.sampled_from(DISTRIBUTIONS)
 
 
@@ -42,6 +43,8 @@ class Lives(RuleBasedStateMachine):
         # What a naive reader of the rules knows: when the hold in hand began, since when segments are known.
         self.saved_at: dict[str, int] = {}
         self.known_since: dict[str, int] = {}
+        # Since when nothing but its time is waited for.
+        self.free_since: dict[str, int] = {}
         self.segments: dict[str, int] = {}
 
     @initialize(audience=st.sampled_from(list(AUDIENCES)), released=st.booleans())
@@ -192,7 +195,10 @@ class Lives(RuleBasedStateMachine):
         assert {key: n for key, n in again.levels.items() if n} == {key: n for key, n in output.levels.items() if n}
         self.hand_over_commands()
         is_report = any(piece.topic == "partition-reports" for piece in slices)
-        self.note_segments(in_force, end_of_sync=is_report)
+        # What is read again was pushed when it was pushed.
+        pushed_at = self.now if is_report or not slices else slices[0].records[0].timestamp
+        self.note_segments(in_force, pushed_at, end_of_sync=is_report)
+        self.note_freed(statuses)
         self.check_log(statuses)
         return output
 
@@ -221,11 +227,18 @@ class Lives(RuleBasedStateMachine):
                     del self.saved_at[identity]
         self.told = len(self.live.log)
 
-    def note_segments(self, in_force: dict[str, int], *, end_of_sync: bool) -> None:
+    def note_segments(self, in_force: dict[str, int], at: int, *, end_of_sync: bool) -> None:
         """Note since when each segment is known: from its first version, or from the end of its latest sync."""
         for key, version in self.live.in_force.items():
             if key.startswith("segments/") and (key not in in_force or (end_of_sync and in_force[key] != version)):
-                self.known_since[key.removeprefix("segments/")] = self.now
+                self.known_since[key.removeprefix("segments/")] = at
+
+    def note_freed(self, before: dict[str, Any]) -> None:
+        """Note which distributions wait for something else no more; the step after this one may release them."""
+        for identity, status in self.live.statuses.items():
+            waited = before.get(identity, {}).get("state") in WAITS_FOR_SOMETHING_ELSE
+            if waited and status["state"] not in WAITS_FOR_SOMETHING_ELSE:
+                self.free_since[identity] = self.now
 
     def check_release(self, identity: str, entry: dict[str, Any], statuses: dict[str, Any]) -> None:
         sends = [command for _, command in self.live.commands if command["id"] == f"send:{identity}"]
@@ -235,7 +248,8 @@ class Lives(RuleBasedStateMachine):
         due_at = max(began, self.known_since.get(segment_id, 0) if segment_id else 0) + HOLD
         assert self.now >= due_at
         # On time, unless something else was waited for.
-        assert self.now == due_at or statuses[identity]["state"] in {"blocked", "syncing"}
+        on_time = max(due_at, self.free_since.get(identity, 0))
+        assert self.now == on_time or statuses[identity]["state"] in WAITS_FOR_SOMETHING_ELSE
 
     # What is always true
 
