@@ -1,6 +1,7 @@
 """What all tests may use: one real broker for the session and topic names of their own."""
 
 import asyncio
+import gc
 import re
 import uuid
 from collections.abc import Iterator
@@ -46,6 +47,15 @@ def database(postgres: str) -> Iterator[str]:
     """Address of an empty database that no other test has."""
     with fresh_database(postgres) as address:
         yield address
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """No garbage collector: it frees nothing, and does not walk through all that the other tests have left."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -171,24 +171,24 @@ class _Allocating:
 
     async def _make(self, missing: dict[str, Wanted]) -> bool:
         """Make codes; tell whether somebody has come first with some, so that others are to be tried."""
-        makers = [one for one in missing.values() if one.made is not None]
+        makers = [(one, one.made) for one in missing.values() if one.made is not None]
         if not makers:
             return False
-        await self._connection.execute(query("making"), sorted(set(self._pools_of(makers))))
+        await self._connection.execute(query("making"), sorted(set(self._pools_of(one for one, _ in makers))))
         self._attempts += 1
-        tried = _tried(makers) if self._attempts <= AT_RANDOM else await self._search(makers)
+        is_luck_left = self._attempts <= AT_RANDOM
+        tried = [(one, at_random(form)) for one, form in makers] if is_luck_left else await self._search(makers)
         if tried:
             ones, codes = [one for one, _ in tried], [code for _, code in tried]
             made = await self._connection.fetch(query("make"), self._pools_of(ones), codes, *_requests(ones))
             self._note(made, missing)
         return any(one.id in missing for one, _ in tried)
 
-    async def _search(self, makers: Sequence[Wanted]) -> list[tuple[Wanted, str]]:
+    async def _search(self, makers: Iterable[tuple[Wanted, CodeForm]]) -> list[tuple[Wanted, str]]:
         """Look for codes that nobody has, for as many as there are some."""
         by_form: dict[tuple[str, CodeForm], list[Wanted]] = {}
-        for one in makers:
-            if one.made is not None:
-                by_form.setdefault((one.campaign_id, one.made), []).append(one)
+        for one, form in makers:
+            by_form.setdefault((one.campaign_id, form), []).append(one)
         found: list[tuple[Wanted, str]] = []
         for (campaign, form), several in by_form.items():
             left = several
@@ -218,10 +218,6 @@ async def _named_pools(connection: Connection, campaigns: Sequence[str]) -> dict
     while len(found) < len(campaigns):
         found = {row["campaign_id"]: row["id"] for row in await connection.fetch(query("pools"), list(campaigns))}
     return found
-
-
-def _tried(makers: Iterable[Wanted]) -> list[tuple[Wanted, str]]:
-    return [(one, at_random(one.made)) for one in makers if one.made is not None]
 
 
 def _requests(several: Sequence[Wanted]) -> tuple[list[UUID], list[UUID], list[int]]:

@@ -7,7 +7,7 @@ CANCEL_AGAIN_SECONDS = 1.0
 
 
 async def cancel_and_wait(*tasks: "asyncio.Future[Any]") -> None:
-    """Cancel the tasks until each has ended; what they ended with is theirs to tell.
+    """Cancel the tasks until each has ended; what they ended with is not told here.
 
     Once is not enough: a client of aiokafka that is just being stopped takes a cancellation for that of its own
     routines, and so does `asyncio.wait_for` until Python 3.11 in the moment in which what it waits for is done.
@@ -16,3 +16,4 @@ async def cancel_and_wait(*tasks: "asyncio.Future[Any]") -> None:
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)  # nobody else need look at their errors

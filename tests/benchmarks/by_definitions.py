@@ -7,11 +7,9 @@ measured in a process of its own.
 
 import argparse
 import asyncio
-import json
+import os
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -21,18 +19,18 @@ from typing import Any
 import psutil
 import uvloop
 
-from streamproc.local.addresses import LOOPBACK
 from streamproc.local.kafka import kafka
 from tests.benchmarks.bench_worker import apply, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.definitions import write_records
 from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.load import fill
 from tests.benchmarks.matching import SIZES, Shop
+from tests.support.workers import WorkerProcess
 
 PARTITIONS = 8
 EVENTS = 200_000
 CUSTOMERS = 20_000
 MEBIBYTE = 1024 * 1024
-LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 300
 
 
@@ -49,9 +47,7 @@ def write_configuration(folder: Path, shop: Shop, size: int) -> None:
         records["distributions"].append(distribution)
         if rules is not None:
             records["validation-rules"].append({**_named(f"val_{number}"), "rules": rules})
-    for kind, all_of_it in records.items():
-        (folder / kind).mkdir()
-        (folder / kind / "all.jsonl").write_text("".join(json.dumps(record) + "\n" for record in all_of_it))
+    write_records(folder, records)
 
 
 def _named(one: str) -> dict[str, Any]:
@@ -63,22 +59,6 @@ def events(shop: Shop) -> Iterator[tuple[bytes, bytes]]:
     for number in count():
         customer = number % CUSTOMERS
         yield f"cust_{customer:08d}".encode(), shop.event(number, customer)[0]
-
-
-async def until_ready(port: str) -> None:
-    """Return when the worker says that it is."""
-    deadline = perf_counter() + PATIENCE_SECONDS
-    while not await asyncio.to_thread(_is_ready, f"http://{LOOPBACK}:{port}/readyz"):
-        assert perf_counter() < deadline, "the worker was not ready in time"
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-def _is_ready(page: str) -> bool:
-    try:
-        with urllib.request.urlopen(page, timeout=2):
-            return True
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 async def _matching(size: int) -> tuple[float, float]:
@@ -107,7 +87,8 @@ async def measure(bootstrap: str, sizes: Sequence[int] = SIZES, number: int = EV
         await fill(bootstrap, f"{prefix}customer-events", PARTITIONS, events(shop), number)
         began = perf_counter()
         async with running_worker(variables) as worker:
-            await until_ready(variables["STREAMPROC_WEB_PORT"])
+            seen = WorkerProcess(worker, Path(os.devnull), int(variables["STREAMPROC_WEB_PORT"]))
+            await seen.until_ready(PATIENCE_SECONDS)
             ready, memory = perf_counter() - began, psutil.Process(worker.pid).memory_info().rss / MEBIBYTE
             rate = await rate_of(bootstrap, prefix.strip("."), f"{prefix}customer-events", number, worker)
         match, of_loads = await _matching(size)

@@ -1,6 +1,7 @@
 """A configuration of any number of live definitions, of which most events of the shop start one."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,12 @@ def write_configuration(folder: Path, live: int) -> None:
         for number, one in enumerate(rules)
     ]
     segments = [{"id": SEGMENT, "name": "Best customers", "type": "external"}]
-    for kind, records in (("segments", segments), ("validation-rules", rules), ("distributions", plain + ruled)):
+    write_records(folder, {"segments": segments, "validation-rules": rules, "distributions": plain + ruled})
+
+
+def write_records(folder: Path, by_kind: Mapping[str, Iterable[dict[str, Any]]]) -> None:
+    """Write a configuration as JSON lines, a file for each kind."""
+    for kind, records in by_kind.items():
         (folder / kind).mkdir(parents=True)
         (folder / kind / "all.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
 

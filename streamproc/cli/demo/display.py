@@ -10,6 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from streamproc.runtime.cancelling import cancel_and_wait
+
 _TERMINAL_SECONDS = 0.25
 _PLAIN_SECONDS = 1.0
 _BAR_CELLS = 8  # both tables have to fit beside each other into 80 columns
@@ -44,8 +46,7 @@ class Display:
         try:
             yield
         finally:
-            shown.cancel()
-            await asyncio.gather(shown, return_exceptions=True)
+            await cancel_and_wait(shown)
 
     async def _on_terminal(self, counts: Counts) -> None:
         with Live(console=self._console, auto_refresh=False) as live:

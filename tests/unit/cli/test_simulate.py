@@ -15,13 +15,13 @@ from click.testing import CliRunner, Result
 
 from streamproc.cli import main
 from streamproc.cli.demo.outcome import cause_id
-from streamproc.local.recount import Recount
+from streamproc.local.recount import Recount, job_id
 from streamproc.local.sample import CONFIGURATION
 from streamproc.local.shop import Shop, ShopOptions
 from streamproc.topics import INPUT_LIMIT
 from tests.support.codes import codes
 from tests.support.configuration import campaign, distribution, dynamic_segment, segment, validation_rule
-from tests.support.ids import job_id, publication_id
+from tests.support.ids import publication_id
 
 CREATED_AT = "2026-03-03T12:00:00Z"
 ENTERED = {"event": "customer.segment.entered", "segment_id": "seg_1"}

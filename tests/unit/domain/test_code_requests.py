@@ -14,10 +14,11 @@ from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import Cause, JobTooLarge, Message, Occurrence
 from streamproc.domain.publications import read_publication
 from streamproc.domain.sending import compile_sending
+from streamproc.local.recount import job_id
 from streamproc.topics import OUTPUT_LIMIT
 from tests.support.codes import CODES, fulfilled, requests_of, values
 from tests.support.configuration import campaign, distribution
-from tests.support.ids import job_id, publication_id
+from tests.support.ids import publication_id
 
 CREATED_AT = "2026-11-24T11:00:00+01:00"
 CAUSE = {"event_id": "evt_1", "type": "customer.order.paid", "created_at": CREATED_AT}

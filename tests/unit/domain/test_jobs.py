@@ -10,7 +10,7 @@ from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import ActionObjects, Cause, Message, Occurrence
 from streamproc.domain.sending import compile_sending
-from tests.support.ids import job_id
+from streamproc.local.recount import job_id
 
 CREATED_AT = "2026-11-24T11:00:00+01:00"
 CAUSE = {"event_id": "evt_1", "type": "customer.order.paid", "created_at": CREATED_AT}

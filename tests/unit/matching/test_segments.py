@@ -1,7 +1,5 @@
 """Computed segments: who belongs to them, and which of them a change may touch."""
 
-import gc
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import process_time
@@ -156,15 +154,6 @@ def test_more_sorts_of_changes_than_are_kept_at_hand_are_answered_as_well() -> N
     segments = with_segments(**{name: on(name, "$is", 1) for name in names})
     for _ in range(2):
         assert [ids(segments.affected({name})) for name in names] == [[name] for name in names]
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """Without the garbage collector, which walks through all that the other tests have left."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collector")

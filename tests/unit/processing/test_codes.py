@@ -7,12 +7,13 @@ import orjson
 import pytest
 
 from streamproc.domain.commands import send_command
+from streamproc.local.recount import job_id
 from streamproc.matching.definitions import Definitions
 from streamproc.processing.processor import Output
 from tests.support.codes import CodeTask, codes
 from tests.support.configuration import campaign, distribution
 from tests.support.customer_task import CustomerTask
-from tests.support.ids import job_id, publication_id
+from tests.support.ids import publication_id
 from tests.unit.processing.test_customers import PARTITION, Json, Task, event
 
 OWN_ID = publication_id("evt_1", "cus_1", "distr_codes", "camp_1")

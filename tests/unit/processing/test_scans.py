@@ -20,6 +20,7 @@ from streamproc.domain.commands import (
 )
 from streamproc.domain.customers import CustomerState
 from streamproc.domain.partitions import partition_of
+from streamproc.local.recount import job_id
 from streamproc.processing import counts, send_walk
 from streamproc.processing import scans as scans_module
 from streamproc.processing.bringing import Bringing
@@ -28,7 +29,6 @@ from streamproc.processing.sender import Sender
 from streamproc.processing.updates import Update
 from tests.support.configuration import distribution, segment
 from tests.support.customer_task import NOW, CustomerTask, Json
-from tests.support.ids import job_id
 
 GOLD = {"metadata.club": {"conditions": {"$is": "gold"}}}
 TIN = {"metadata.club": {"conditions": {"$is": "tin"}}}

@@ -1,8 +1,6 @@
 """Slices: whole batches, aborted transactions left out, and the place of each slice in its partition."""
 
-import gc
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -54,15 +52,6 @@ def fetch(
     taken: Any = result.getall(None)
     assert isinstance(taken, FetchedSlice)
     return taken
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """The garbage collector comes seldom to a worker; here not at all."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def offsets(taken: FetchedSlice) -> list[int]:
