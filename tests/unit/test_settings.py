@@ -3,7 +3,7 @@
 import pytest
 
 from streamproc.errors import SettingsError
-from streamproc.settings import check_postgres, load_settings
+from streamproc.settings import Settings, check_postgres, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +32,13 @@ def test_all_problems_are_told_at_once_and_name_the_variable() -> None:
 def test_a_hold_that_has_no_end_or_is_no_number_is_refused(hold: str) -> None:
     with pytest.raises(SettingsError, match="STREAMPROC_HOLD"):
         load_settings({"kafka": "a:1", "hold": hold})
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize("name", [name for name, field in Settings.model_fields.items() if field.annotation is float])
+def test_what_is_counted_in_parts_is_a_finite_number(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"STREAMPROC_{name.upper()}"):
+        load_settings({"kafka": "a:1", name: value})
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

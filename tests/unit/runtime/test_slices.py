@@ -114,17 +114,18 @@ def held_until_now(records: list["weakref.ref[PartitionRecords]"]) -> list[Parti
 
 
 @pytest.mark.usefixtures("no_collector")
-@pytest.mark.parametrize("moved_away", [False, True])
-def test_what_a_fetch_has_brought_goes_without_the_garbage_collector(moved_away: bool) -> None:
+@pytest.mark.parametrize("end", ["taken", "moved away", "dropped"])
+def test_what_a_fetch_has_brought_goes_without_the_garbage_collector(end: str) -> None:
     results, position, held = _SliceResults(), Position(0), []
     for base in range(0, 30, 10):
         records = PartitionRecords(TP, MemoryRecords(batch(base, 10)), [], base, None, None, True, READ_COMMITTED)
         held.append(weakref.ref(records))
         results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
         del records
-        position.position = 1_000 if moved_away else base
+        position.position = 1_000 if end == "moved away" else base
         result = results.pop(TP)
-        result.getall(None)
+        if end != "dropped":
+            result.getall(None)
         del result
     assert held_until_now(held) == []
 
