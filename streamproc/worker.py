@@ -16,6 +16,7 @@ from streamproc.app import Application, build_application
 from streamproc.errors import FatalError, SettingsError
 from streamproc.operations.logs import configure_logs
 from streamproc.operations.web import served_pages
+from streamproc.runtime.allocator import keep_freed_memory
 from streamproc.runtime.compiled import event_path_is_compiled, require_compiled_parts
 from streamproc.settings import Settings
 
@@ -35,6 +36,7 @@ def run_worker(settings: Settings) -> int:
     require_compiled_parts()
     configure_logs(settings.log_level, settings.log_format)
     gc.set_threshold(*GC_THRESHOLDS)
+    keep_freed_memory()
     # By policy and not by uvloop.run, so that Faust's consumer thread gets one too.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(_run(settings))

@@ -6,6 +6,7 @@ still on its way can arrive in the next one.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -82,8 +83,10 @@ class TaskProducer:
         next.
         """
         assert self._client is not None
+        # All of them at once, so that the records, many small objects, are let go before anything is waited for: as
+        # many as the chunks of all tasks would be in memory otherwise.
         batches = [
-            (TopicPartition(self._kafka.physical(topic), partition), self._batches(records, timestamp))
+            (TopicPartition(self._kafka.physical(topic), partition), deque(self._batches(records, timestamp)))
             for topic, partition, records in lanes
             if records
         ]
@@ -99,19 +102,12 @@ class TaskProducer:
         assert self._client is not None
         self._identity = await self._client.end(self._identity, commits=False)
 
-    async def _write(self, lanes: list[tuple[TopicPartition, Iterator[bytes]]]) -> None:
+    async def _write(self, lanes: list[tuple[TopicPartition, deque[bytes]]]) -> None:
         """Write the first batches of all lanes, then the second ones: a request takes one for each partition."""
         assert self._client is not None
         while lanes:
-            batches, longer = {}, []
-            for tp, lane in lanes:
-                batch = next(lane, None)
-                if batch is not None:
-                    batches[tp] = batch
-                    longer.append((tp, lane))
-            if batches:
-                await self._client.write(batches)
-            lanes = longer
+            await self._client.write({tp: batches.popleft() for tp, batches in lanes})
+            lanes = [lane for lane in lanes if lane[1]]
 
     def _batches(self, records: Iterable[OutputRecord], timestamp: int) -> Iterator[bytes]:
         """Cut the records of one partition into batches, numbered from 0 in each transaction."""

@@ -1,7 +1,7 @@
 """One task: a kind and a partition, its producer, its stores, its processor and the slices that wait for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from time import perf_counter
@@ -18,7 +18,7 @@ from streamproc.runtime.chunks import Chunk, WaitingSlices
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.listener import Listener
 from streamproc.runtime.patience import patiently
-from streamproc.runtime.producer import TaskProducer, as_fenced
+from streamproc.runtime.producer import Lane, TaskProducer, as_fenced
 from streamproc.runtime.restore import read_to_end
 from streamproc.runtime.slices import FetchedSlice
 from streamproc.runtime.store import StateStore, TaskStore
@@ -381,10 +381,14 @@ class Task:
             preparing.cancel()
 
     async def _commit(self, output: Output, chunk: Chunk, now: int) -> None:
-        lanes = [(topic, partition, records) for (topic, partition), records in output.records.items()]
+        await self._producer.commit(self._lanes(output), chunk.ends, now)
+
+    def _lanes(self, output: Output) -> Iterator[Lane]:
+        """Take the records out of the output, lane by lane, and yield them with those of the changelogs."""
+        for topic, partition in list(output.records):
+            yield topic, partition, output.records.pop((topic, partition))
         for name, store in self._stores.items():
-            lanes.append((name, self.partition, [(key, value, NO_HEADERS) for key, value in store.staged.items()]))
-        await self._producer.commit(lanes, chunk.ends, now)
+            yield name, self.partition, [(key, value, NO_HEADERS) for key, value in store.staged.items()]
 
     async def _roll_back(self, error: KafkaError) -> None:
         fenced = as_fenced(error)

@@ -1,7 +1,8 @@
 """The producer of a task on a real broker: what becomes visible, what is refused, and what its caller is told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from weakref import ref
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -53,6 +54,35 @@ async def test_records_and_offsets_are_committed_together(topics: Kafka, produce
     ]
     assert all(record.headers == (("name", b"text"),) and record.timestamp == NOW for record in read)
     assert await _committed(topics, source) == 9
+
+
+class _Lane(list[OutputRecord]):
+    """A list of which it can be seen whether it is still there."""
+
+    __slots__ = ("__weakref__",)
+
+
+async def test_records_are_let_go_before_they_are_written(
+    producer: TaskProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[ref[_Lane]] = []
+    alive: list[int] = []
+    write = TransactionClient.write
+
+    def lanes() -> Iterator[tuple[str, int, _Lane]]:
+        for partition in range(2):
+            lane = _Lane(SMALL)
+            seen.append(ref(lane))
+            yield COPIES, partition, lane
+            del lane
+
+    async def writing(client: TransactionClient, batches: Mapping[TopicPartition, bytes]) -> None:
+        alive.append(sum(lane() is not None for lane in seen))
+        await write(client, batches)
+
+    monkeypatch.setattr(TransactionClient, "write", writing)
+    await producer.commit(lanes(), {}, NOW)
+    assert (len(seen), alive) == (2, [0])
 
 
 async def test_a_partition_gets_as_many_batches_as_its_records_need(topics: Kafka, producer: TaskProducer) -> None:
