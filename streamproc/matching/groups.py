@@ -13,22 +13,33 @@ by_id = attrgetter("id")
 class Group:
     """Members that share one rule.
 
-    `left` must all hold when the group is met, which may be several times when it stands under several keys (`filed`;
-    None while it stands nowhere). `ready` are the members that are not blocked, by id, as of the generation `checked`.
+    It may be met several times when it stands under several keys (`filed`; None while it stands nowhere). `ready` are
+    the members that are not blocked, by id, as of the generation `checked`.
     """
 
-    __slots__ = ("checked", "filed", "left", "members", "ready")
+    __slots__ = ("_left", "_left_first", "checked", "filed", "members", "ready")
 
     def __init__(self) -> None:
         self.members: list[CompiledDistribution] = []
         self.ready: list[CompiledDistribution] = []
         self.checked = -1
-        self.left: tuple[Check, ...] = ()
+        # The first one by itself: mostly no other one is asked, and it is nearer in memory than a tuple's first.
+        self._left_first: Check | None = None
+        self._left: tuple[Check, ...] = ()
         self.filed: tuple[Key, ...] | None = None
+
+    def leave(self, left: tuple[Check, ...]) -> None:
+        """Take what must all hold when the group is met: what its key does not decide."""
+        self._left_first, self._left = (left[0], left[1:]) if left else (None, ())
 
     def holds(self, facts: Facts) -> bool:
         """Decide what the key has not decided."""
-        for part in self.left:  # noqa: SIM110  (a generator would cost more than the tests)
+        first = self._left_first
+        if first is None:
+            return True
+        if not first.holds(facts):
+            return False
+        for part in self._left:  # noqa: SIM110  (a generator would cost more than the tests)
             if not part.holds(facts):
                 return False
         return True

@@ -89,11 +89,13 @@ class Bucket:
         if condition is None or condition.is_never:
             return
         if not condition.accesses:
-            group.filed, group.left = (), _parts(condition)
+            group.filed = ()
+            group.leave(_parts(condition))
             self._scanned.append(group)
             return
         access = min(condition.accesses, key=self._crowd)
-        group.filed, group.left = tuple(access.keys), _parts(condition.beyond(access))
+        group.filed = tuple(access.keys)
+        group.leave(_parts(condition.beyond(access)))
         for source, key in group.filed:
             self._table(source).add(key, group)
 

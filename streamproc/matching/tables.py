@@ -17,28 +17,46 @@ from streamproc.matching.groups import Group
 class Filed:
     """Groups by key; one key may have several, a group may stand under several."""
 
-    __slots__ = ("by_key",)
+    __slots__ = ("_by_key",)
 
     def __init__(self) -> None:
-        self.by_key: dict[Hashable, tuple[Group, ...]] = {}
+        # Nearly every key has one group, which then stands here itself: a step less through memory.
+        self._by_key: dict[Hashable, Group | tuple[Group, ...]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_key)
 
     def add(self, key: Hashable, group: Group) -> None:
         """Put a group under a key."""
-        self.by_key[key] = (*self.by_key.get(key, ()), group)
+        self._put(key, (*self._groups(key), group))
 
     def remove(self, key: Hashable, group: Group) -> None:
         """Take a group away from a key."""
-        others = tuple(other for other in self.by_key[key] if other is not group)
-        if others:
-            self.by_key[key] = others
-        else:
-            del self.by_key[key]
+        self._put(key, tuple(other for other in self._groups(key) if other is not group))
+
+    def crowd(self, key: Hashable) -> int:
+        """Count the groups under a key."""
+        return len(self._groups(key))
 
     def meet(self, value: Any, met: list[Group]) -> None:
         """Append the groups of a value."""
-        found = self.by_key.get(value if type(value) is str else index_key(value))
-        if found is not None:
+        found = self._by_key.get(value if type(value) is str else index_key(value))
+        if found is None:
+            return
+        if isinstance(found, Group):
+            met.append(found)
+        else:
             met.extend(found)
+
+    def _groups(self, key: Hashable) -> tuple[Group, ...]:
+        found = self._by_key.get(key, ())
+        return (found,) if isinstance(found, Group) else found
+
+    def _put(self, key: Hashable, groups: tuple[Group, ...]) -> None:
+        if groups:
+            self._by_key[key] = groups[0] if len(groups) == 1 else groups
+        else:
+            del self._by_key[key]
 
 
 class Table:
@@ -78,11 +96,11 @@ class ValueTable(Table):
     def remove(self, key: Any, group: Group) -> bool:
         """Take a group away from a value."""
         self._filed.remove(key, group)
-        return not self._filed.by_key
+        return not self._filed
 
     def crowd(self, key: Any) -> int:
         """Count the groups under a value."""
-        return len(self._filed.by_key.get(key, ()))
+        return self._filed.crowd(key)
 
     def meet(self, facts: Facts, met: list[Group]) -> None:
         """Append the groups of each value that the event carries."""
@@ -114,7 +132,7 @@ class MetadataTable(Table):
         name, value = key
         filed = self._names[name]
         filed.remove(value, group)
-        if not filed.by_key:
+        if not filed:
             del self._names[name]
         return not self._names
 
@@ -122,7 +140,7 @@ class MetadataTable(Table):
         """Count the groups under a name and value."""
         name, value = key
         filed = self._names.get(name)
-        return 0 if filed is None else len(filed.by_key.get(value, ()))
+        return 0 if filed is None else filed.crowd(value)
 
     def meet(self, facts: Facts, met: list[Group]) -> None:
         """Append the groups of each name with its value, of a list with each of its elements."""

@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
+from sys import intern
 from typing import Any
 
 from streamproc.domain.facts import Facts
 from streamproc.domain.lines import Line
 from streamproc.domain.paths import compile_path
 from streamproc.domain.rules.conditions import Check, Function
+from streamproc.domain.rules.operators import Comparison, IsText
 from streamproc.domain.rules.order_lines import LineScope, per_line
 from streamproc.domain.rules.values import Test
 
 Leaf = Callable[[str, Test], Check]
+
+_NUMBERS = frozenset({int, float})
 
 
 def build_leaf(name: str, path: str, tests: Sequence[Test]) -> Check:
@@ -36,7 +40,18 @@ class _Leaf(Check):
     __slots__ = ("_path", "_test")
 
     def __init__(self, path: str, test: Test) -> None:
-        self._path = path
+        self._path = intern(path)  # thousands of leaves have the same few, and the one that they share is near
+        self._test = test
+
+
+class _IsLeaf(Check):
+    """A check that compares a subject with one text: the test is part of it."""
+
+    __slots__ = ("_path", "_test", "_text")
+
+    def __init__(self, path: str, test: IsText) -> None:
+        self._path = intern(path)
+        self._text = test.text
         self._test = test
 
 
@@ -47,11 +62,27 @@ class _CustomerMetadata(_Leaf):
         return self._test(scope.customer_metadata.get(self._path), scope.now)
 
 
+class _CustomerMetadataIs(_IsLeaf):
+    __slots__ = ()
+
+    def holds(self, scope: Facts) -> bool:
+        found = scope.customer_metadata.get(self._path)
+        return found == self._text if type(found) is str else self._test(found, scope.now)
+
+
 class _OrderMetadata(_Leaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
         return self._test(scope.order_metadata.get(self._path), scope.now)
+
+
+class _OrderMetadataIs(_IsLeaf):
+    __slots__ = ()
+
+    def holds(self, scope: Facts) -> bool:
+        found = scope.order_metadata.get(self._path)
+        return found == self._text if type(found) is str else self._test(found, scope.now)
 
 
 class _CustomEventMetadata(_Leaf):
@@ -61,11 +92,32 @@ class _CustomEventMetadata(_Leaf):
         return self._test(scope.custom_event_metadata.get(self._path), scope.now)
 
 
+class _CustomEventMetadataIs(_IsLeaf):
+    __slots__ = ()
+
+    def holds(self, scope: Facts) -> bool:
+        found = scope.custom_event_metadata.get(self._path)
+        return found == self._text if type(found) is str else self._test(found, scope.now)
+
+
 class _OrderField(_Leaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
         return self._test(scope.order.get(self._path), scope.now)
+
+
+class _OrderFieldCompared(Check):
+    __slots__ = ("_compare", "_field", "_limit")
+
+    def __init__(self, field: str, test: Comparison) -> None:
+        self._field = field
+        self._compare = test.compare
+        self._limit: Any = test.limit
+
+    def holds(self, scope: Facts) -> bool:
+        found = scope.order.get(self._field)
+        return type(found) in _NUMBERS and self._compare(found, self._limit)
 
 
 class _Segments(_Leaf):
@@ -75,18 +127,31 @@ class _Segments(_Leaf):
         return self._test(scope.segments, scope.now)
 
 
-def _metadata(plain: type[_Leaf], read_metadata: Callable[[Facts], dict[str, Any]]) -> Leaf:
+class _SegmentsHave(_IsLeaf):
+    __slots__ = ()
+
+    def holds(self, scope: Facts) -> bool:
+        return self._text in scope.segments
+
+
+def _segments(path: str, test: Test) -> Check:
+    return _SegmentsHave(path, test) if isinstance(test, IsText) else _Segments(path, test)
+
+
+def _metadata(plain: type[_Leaf], of_one_text: type[_IsLeaf], read_metadata: Callable[[Facts], dict[str, Any]]) -> Leaf:
     def build(path: str, test: Test) -> Check:
-        if "." not in path:
-            return plain(path, test)
-        read = compile_path(path)
-        return Function(lambda facts: test(read(read_metadata(facts)), facts.now))
+        if "." in path:
+            read = compile_path(path)
+            return Function(lambda facts: test(read(read_metadata(facts)), facts.now))
+        return of_one_text(path, test) if isinstance(test, IsText) else plain(path, test)
 
     return build
 
 
 def _order_field(field: str) -> Leaf:
-    return lambda _path, test: _OrderField(field, test)
+    return lambda _path, test: (
+        _OrderFieldCompared(field, test) if isinstance(test, Comparison) else _OrderField(field, test)
+    )
 
 
 def _line_field(field: str) -> Leaf:
@@ -145,14 +210,16 @@ def _discount_applicable(_path: str, test: Test) -> Check:
 
 
 _LEAVES: dict[str, Leaf] = {
-    "customer.segment": _Segments,
-    "customer.metadata": _metadata(_CustomerMetadata, attrgetter("customer_metadata")),
+    "customer.segment": _segments,
+    "customer.metadata": _metadata(_CustomerMetadata, _CustomerMetadataIs, attrgetter("customer_metadata")),
     "customer.loyalty.tier": _loyalty_tier,
-    "custom_event.metadata": _metadata(_CustomEventMetadata, attrgetter("custom_event_metadata")),
+    "custom_event.metadata": _metadata(
+        _CustomEventMetadata, _CustomEventMetadataIs, attrgetter("custom_event_metadata")
+    ),
     "order.amount": _order_field("amount"),
     "order.total_amount": _order_field("total_amount"),
     "order.initial_amount": _order_field("initial_amount"),
-    "order.metadata": _metadata(_OrderMetadata, attrgetter("order_metadata")),
+    "order.metadata": _metadata(_OrderMetadata, _OrderMetadataIs, attrgetter("order_metadata")),
     "order.items.count": _line_count,
     "order.items.price_any": _prices(every=False),
     "order.items.price_each": _prices(every=True),
