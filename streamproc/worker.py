@@ -16,7 +16,7 @@ from streamproc.app import Application, build_application
 from streamproc.errors import FatalError, SettingsError
 from streamproc.operations.logs import configure_logs
 from streamproc.operations.web import served_pages
-from streamproc.runtime.allocator import keep_freed_memory
+from streamproc.runtime.allocator import keep_freed_memory, use_large_pages
 from streamproc.runtime.compiled import event_path_is_compiled, require_compiled_parts
 from streamproc.settings import Settings
 
@@ -26,6 +26,8 @@ STOPPED, FAILED = 0, 1
 # Young objects die with their chunk and the old ones are for ever: collecting often costs a tenth of the event path.
 GC_THRESHOLDS = (200_000, 20, 100)
 LOOK_SECONDS = 1.0
+# Half a minute: moving takes a core for as long as it takes, and a worker that has just started has better use for it.
+LOOKS_BEFORE_LARGE_PAGES = 30
 
 
 def run_worker(settings: Settings) -> int:
@@ -85,15 +87,20 @@ async def _work(application: Application, stop: asyncio.Event) -> None:
 
 
 async def _keep_what_is_restored(application: Application) -> None:
-    """Whenever all tasks have become ready, take what they hold out of the garbage collector's sight."""
-    was_ready = False
+    """Whenever all tasks have become ready: what they hold will stay, so it is put where it is out of the way and near.
+
+    It is taken out of the garbage collector's sight at once, and moved to large pages when what waited is done.
+    """
+    looks = 0
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         ready = application.gate.is_open and bool(application.tasks.owned) and application.tasks.ready
-        if ready and not was_ready:
+        looks = looks + 1 if ready else 0
+        if looks == 1:
             gc.collect()
             gc.freeze()
-        was_ready = ready
+        elif looks == LOOKS_BEFORE_LARGE_PAGES:
+            log.info("memory_in_large_pages", bytes=await asyncio.to_thread(use_large_pages))
 
 
 async def _ready_to_start(application: Application, stop: asyncio.Event) -> bool:

@@ -23,6 +23,7 @@ from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import Cause, Message, Occurrence
 from streamproc.matching.definitions import Definitions
+from streamproc.runtime.allocator import use_large_pages
 
 EVENTS = 6_000
 ROUNDS = 5
@@ -267,6 +268,7 @@ def measure(size: int) -> Row:
     times: list[list[float]] = [[] for _ in steps]
     gc.collect()
     gc.freeze()
+    use_large_pages()
     for _ in range(ROUNDS):
         for step, taken in zip(steps, times, strict=True):
             started = process_time()
