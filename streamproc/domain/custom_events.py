@@ -1,11 +1,11 @@
 """Custom events: the name of one, and how often and when last a customer had those of each name."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from streamproc.domain.events import Event, parse_instant
 
-CUSTOM_EVENT = "customer.custom_event"
+CUSTOM_EVENT: Final = "customer.custom_event"
 
 #: By name: how often, and the time of the latest as its event wrote it. A list and no class, because it stands in the
 #: state's JSON.
@@ -14,12 +14,13 @@ Occurrences = dict[str, list[Any]]
 
 def custom_event_name(data: Mapping[str, Any]) -> str | None:
     """Return the name of a custom event: that of its schema, else its own type; None where it has neither."""
-    for name, field in (("event_schema", "name"), ("event", "type")):
-        value = data.get(name)
-        found = value.get(field) if type(value) is dict else None
-        if type(found) is str and found:
-            return found
-    return None
+    name = _text_in(data.get("event_schema"), "name")
+    return _text_in(data.get("event"), "type") if name is None else name
+
+
+def _text_in(value: Any, field: str) -> str | None:
+    found = value.get(field) if type(value) is dict else None
+    return found if type(found) is str and found else None
 
 
 def occurrences_after(occurrences: Occurrences, event: Event) -> Occurrences:

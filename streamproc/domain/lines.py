@@ -1,38 +1,57 @@
 """The lines of an order as rules see them: price, quantity, amount, and what each line is of."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Literal
 
 Kind = Literal["product", "sku", "products_collection"]
 Reference = tuple[Kind, Hashable]
 
 KINDS: tuple[Kind, ...] = ("product", "sku", "products_collection")
-_NUMBERS = frozenset({int, float})
 
 
 class Line:
-    """One line of an order, its numbers read once.
+    """One line of an order. What rules ask of it is read from its `fields` when they ask, which most do not."""
 
-    `references` says which product, SKU and collections the line is of. `quantity` and `price` are None where the
-    line has none; a line without a quantity counts as one piece in sums.
-    """
-
-    __slots__ = ("amount", "fields", "pieces", "price", "quantity", "references")
+    __slots__ = ("_references", "fields")
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self.fields = fields
-        self.quantity = _number(fields.get("quantity"))
-        self.price = _number(fields.get("price"))
-        self.pieces = 1 if self.quantity is None else self.quantity
-        self.amount = self._amount()
-        self.references: frozenset[Reference] = frozenset(_references(fields))
+        self._references: list[Reference] | None = None
 
-    def _amount(self) -> int | float:
-        for name in ("subtotal_amount", "amount"):
-            amount = _number(self.fields.get(name))
-            if amount is not None:
-                return amount
-        return 0 if self.price is None else self.price * self.pieces
+    @property
+    def quantity(self) -> int | float | None:
+        """The quantity, None where the line has none."""
+        return _number(self.fields.get("quantity"))
+
+    @property
+    def price(self) -> int | float | None:
+        """The price of one piece, None where the line has none."""
+        return _number(self.fields.get("price"))
+
+    @property
+    def pieces(self) -> int | float:
+        """The quantity in sums: a line without one counts as one piece."""
+        quantity = self.quantity
+        return 1 if quantity is None else quantity
+
+    @property
+    def amount(self) -> int | float:
+        """What the line costs: told, else made from price and quantity."""
+        amount = _number(self.fields.get("subtotal_amount"))
+        if amount is None:
+            amount = _number(self.fields.get("amount"))
+        if amount is not None:
+            return amount
+        price = self.price
+        return 0 if price is None else price * self.pieces
+
+    @property
+    def references(self) -> list[Reference]:
+        """Which product, SKU and collections the line is of."""
+        found = self._references
+        if found is None:
+            found = self._references = _read_references(self.fields)
+        return found
 
 
 def read_lines(order: Mapping[str, Any]) -> list[Line]:
@@ -50,27 +69,31 @@ def object_id(value: Any) -> str | int | float | None:
 
 
 def _plain_id(value: Any) -> str | int | float | None:
-    return value if type(value) is str or type(value) in _NUMBERS else None
+    kind = type(value)
+    return value if kind is str or kind is int or kind is float else None
 
 
 def item_id(fields: dict[str, Any], kind: Literal["product", "sku"]) -> str | int | float | None:
     """Return the id of the product or SKU that a line is of: `product_id`, else that of the object `product`."""
-    found = object_id(fields.get(f"{kind}_id"))
+    found = object_id(fields.get("product_id" if kind == "product" else "sku_id"))
     return found if found is not None else object_id(fields.get(kind))
 
 
-def _references(fields: dict[str, Any]) -> Iterator[Reference]:
+def _read_references(fields: dict[str, Any]) -> list[Reference]:
+    references: list[Reference] = []
     product, sku = item_id(fields, "product"), item_id(fields, "sku")
     if product is not None:
-        yield "product", product
+        references.append(("product", product))
     if sku is not None:
-        yield "sku", sku
+        references.append(("sku", sku))
     collections = fields.get("collections")
     for collection in collections if type(collections) is list else ():
         found = object_id(collection)
         if found is not None:
-            yield "products_collection", found
+            references.append(("products_collection", found))
+    return references
 
 
 def _number(value: Any) -> int | float | None:
-    return value if type(value) in _NUMBERS else None
+    kind = type(value)
+    return value if kind is int or kind is float else None

@@ -32,6 +32,7 @@ class Definitions:
         self._conditions: dict[tuple[str, RuleFamily], Condition] = {}
         self._users: dict[str, set[tuple[str, SelectorKey]]] = {}  # a rule's id: the buckets that have it
         self._generation = 0
+        self._refreshing = self._refresh  # made once: with each event it would cost as much as a look-up
 
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take in one record of the topic `definitions`; a null value takes the object out of force."""
@@ -59,7 +60,7 @@ class Definitions:
         for key in select(facts.data):
             bucket = buckets.get(key)
             if bucket is not None:
-                found = merge(found, bucket.match(facts, self._generation, self._refresh))
+                found = merge(found, bucket.match(facts, self._generation, self._refreshing))
         return found
 
     @property

@@ -1,7 +1,7 @@
 """Selectors: under which keys a distribution is filed, and under which an event looks, trigger by trigger."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from streamproc.domain.catalogue import TRIGGERS, TriggerSpec
 from streamproc.domain.custom_events import custom_event_name
@@ -9,7 +9,7 @@ from streamproc.domain.custom_events import custom_event_name
 SelectorKey = tuple[str | None, ...]
 Select = Callable[[Mapping[str, Any]], tuple[SelectorKey, ...]]
 
-_NO_SELECTOR: tuple[SelectorKey, ...] = ((),)
+_NO_SELECTOR: Final[tuple[SelectorKey, ...]] = ((),)
 # Where a customer changes tiers, the one reached counts.
 _REACHED = frozenset({"customer.loyalty.tier.upgraded", "customer.loyalty.tier.downgraded"})
 

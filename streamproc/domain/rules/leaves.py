@@ -16,8 +16,6 @@ from streamproc.domain.rules.values import Test
 
 Leaf = Callable[[str, Test], Check]
 
-_NUMBERS = frozenset({int, float})
-
 
 def build_leaf(name: str, path: str, tests: Sequence[Test]) -> Check:
     """Return the check that tests the subject of this name; `path` is the rule's property, else empty.
@@ -54,6 +52,12 @@ class _IsLeaf(Check):
         self._text = test.text
         self._test = test
 
+    def holds_of(self, subject: Any, now: datetime) -> bool:
+        """Test a subject, which nearly always is a text or missing."""
+        if type(subject) is str:
+            return bool(subject == self._text)
+        return subject is not None and self._test(subject, now)
+
 
 class _CustomerMetadata(_Leaf):
     __slots__ = ()
@@ -66,8 +70,7 @@ class _CustomerMetadataIs(_IsLeaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
-        found = scope.customer_metadata.get(self._path)
-        return found == self._text if type(found) is str else self._test(found, scope.now)
+        return self.holds_of(scope.customer_metadata.get(self._path), scope.now)
 
 
 class _OrderMetadata(_Leaf):
@@ -81,8 +84,7 @@ class _OrderMetadataIs(_IsLeaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
-        found = scope.order_metadata.get(self._path)
-        return found == self._text if type(found) is str else self._test(found, scope.now)
+        return self.holds_of(scope.order_metadata.get(self._path), scope.now)
 
 
 class _CustomEventMetadata(_Leaf):
@@ -96,8 +98,7 @@ class _CustomEventMetadataIs(_IsLeaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
-        found = scope.custom_event_metadata.get(self._path)
-        return found == self._text if type(found) is str else self._test(found, scope.now)
+        return self.holds_of(scope.custom_event_metadata.get(self._path), scope.now)
 
 
 class _OrderField(_Leaf):
@@ -117,7 +118,8 @@ class _OrderFieldCompared(Check):
 
     def holds(self, scope: Facts) -> bool:
         found = scope.order.get(self._field)
-        return type(found) in _NUMBERS and self._compare(found, self._limit)
+        kind = type(found)
+        return (kind is int or kind is float) and self._compare(found, self._limit)
 
 
 class _Segments(_Leaf):

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from operator import ge, gt, le, lt
 from sys import intern
-from typing import Any
+from typing import Any, Final
 
 from streamproc.domain.rules import times
 from streamproc.domain.rules.values import BadValue, Mode, Operand, Test, identity
 
 Build = Callable[[Operand], Test]
 
-_NUMBERS = frozenset({int, float})
+_NUMBERS: Final = frozenset({int, float})
 
 
 class IsText:
