@@ -13,6 +13,7 @@ EVENT_PATH = (
     "streamproc/domain/attributes.py",
     "streamproc/domain/custom_events.py",
     "streamproc/domain/customers.py",
+    "streamproc/domain/depth.py",
     "streamproc/domain/events.py",
     "streamproc/domain/facts.py",
     "streamproc/domain/jobs.py",

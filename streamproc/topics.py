@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 CHANNELS = (
     "email", "sms", "webhook", "braze", "klaviyo", "mailchimp", "activecampaign", "batch", "intercom", "shopify",
@@ -42,7 +42,7 @@ CONFIG_TOPICS = (Topic.CAMPAIGNS, Topic.SEGMENTS, Topic.VALIDATION_RULES, Topic.
 _MEBIBYTE = 1024 * 1024
 _DAY_MILLISECONDS = 24 * 60 * 60 * 1000
 #: The largest value, in bytes, that is read of an event, a profile or a configuration record.
-INPUT_LIMIT = 1_048_576
+INPUT_LIMIT: Final = 1_048_576
 # A record over `INPUT_LIMIT` has to arrive to be parked or refused by name; upstream gets no more than this.
 _INPUT = {"max.message.bytes": str(2 * _MEBIBYTE)}
 # Records that hold another one whole, with something around it.

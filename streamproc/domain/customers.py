@@ -7,7 +7,7 @@ whoever works on an event can drop the result and still hold the state from befo
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -19,7 +19,7 @@ from streamproc.domain.profiles import Profile, changed_fields, merge_profile, r
 from streamproc.errors import FatalError
 
 #: Written into every state, so that a later shape can tell what it reads.
-STATE_VERSION = 2
+STATE_VERSION: Final = 2
 
 
 # Not frozen, which would double what it costs to make one; nothing ever sets a field. The `__init__` is written out,
@@ -72,7 +72,7 @@ class CustomerState:
 
 
 #: What is known of a customer before anything was told. Its parts stand in every state that has nothing else there.
-NEW_CUSTOMER = CustomerState({}, [], NO_ORDERS, {}, {}, {}, None)
+NEW_CUSTOMER: Final = CustomerState({}, [], NO_ORDERS, {}, {}, {}, None)
 
 
 def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) -> CustomerState:

@@ -7,7 +7,7 @@ definitions (duplicate, computed segment) is asked by the processor, with the qu
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,18 +15,18 @@ from streamproc.domain.catalogue import KNOWN_EVENTS
 from streamproc.domain.outcomes import Ignored, Parked
 from streamproc.topics import INPUT_LIMIT
 
-CUSTOMER_DELETED = "customer.deleted"
-SEGMENT_ENTERED = "customer.segment.entered"
-SEGMENT_LEFT = "customer.segment.left"
-PUBLICATION_SUCCEEDED = "customer.publication.succeeded"
+CUSTOMER_DELETED: Final = "customer.deleted"
+SEGMENT_ENTERED: Final = "customer.segment.entered"
+SEGMENT_LEFT: Final = "customer.segment.left"
+PUBLICATION_SUCCEEDED: Final = "customer.publication.succeeded"
 
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:)(\d\d)(\.\d+)?(?:[Zz]|([+-](?:[01]\d|2[0-3]):[0-5]\d))", re.ASCII
 )
 _OWN_PUBLICATION = re.compile(r"pub_[0-9a-f]{32}", re.ASCII)
 # Beyond these a shift into a time zone, or by a day, would leave the calendar that Python has.
-FIRST_YEAR = 2
-LAST_YEAR = 9998
+FIRST_YEAR: Final = 2
+LAST_YEAR: Final = 9998
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -1,12 +1,12 @@
 """Facts: what rules, templates and jobs read about one event and its customer."""
 
-from typing import Any
+from typing import Any, Final
 
 from streamproc.domain.events import Event
 from streamproc.domain.lines import Line, read_lines
 from streamproc.domain.profiles import Profile
 
-_NOTHING: dict[str, Any] = {}
+_NOTHING: Final[dict[str, Any]] = {}
 
 
 class Facts:

@@ -7,7 +7,7 @@ same for all jobs of an event once per event (`Occurrence`); a job is the join o
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -23,8 +23,8 @@ Undeliverable = Literal["unsubscribed", "missing_contact", "unknown_customer"]
 Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
 ActionObjects = Mapping[str, dict[str, Any]]
 
-SEPARATOR = "\x1f"
-_ID_BYTES = 16
+SEPARATOR: Final = "\x1f"
+_ID_BYTES: Final = 16
 
 
 class JobTooLarge(Exception):
@@ -56,7 +56,7 @@ class Cause:
     def of_event(cls, event: Event) -> "Cause":
         """Return the cause of the jobs that an event sets off directly."""
         created_at = event.body["created_at"]
-        created_json = orjson.dumps(created_at)
+        created_json = f'"{created_at}"'.encode()  # an instant has no letter that JSON would escape
         # Joined, which takes less time than to encode a dict. The type is one of the catalogue's, in plain letters.
         body = b"".join(
             (
@@ -96,6 +96,10 @@ def _id_of(cause: Mapping[str, Any]) -> str:
     return f"{name}:{cause[name]}"
 
 
+def _hexadecimal(text: bytes) -> bytes:
+    return blake2b(text, digest_size=_ID_BYTES).hexdigest().encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Attached:
     """What the action of a distribution adds to its jobs: the objects for templates, and their JSON.
@@ -119,7 +123,7 @@ class Occurrence:
     __slots__ = (
         "_data",
         "_ends",
-        "_hash",
+        "_id_start",
         "_payload",
         "cause",
         "cause_header",
@@ -137,8 +141,7 @@ class Occurrence:
         self.key = customer_id.encode()
         #: Channels that the customer has unsubscribed from; true means all of them.
         self.silenced: object = None if profile is None else profile.get("unsubscribed")
-        start = f"{cause.id}{SEPARATOR}{customer_id}{SEPARATOR}"
-        self._hash = blake2b(start.encode(), digest_size=_ID_BYTES)
+        self._id_start = f"{cause.id}{SEPARATOR}{customer_id}{SEPARATOR}".encode()
         self._ends: dict[Contact | None, bytes | None] = {}
         self._payload: dict[str, Any] | None = None
         self._data: bytes | None = None
@@ -148,15 +151,11 @@ class Occurrence:
 
         The distribution's version is no part of it, so an edit cannot send twice.
         """
-        state = self._hash.copy()
-        state.update(rest)
-        return b"job_" + state.hexdigest().encode()
+        return b"job_" + _hexadecimal(self._id_start + rest)
 
     def publication_id(self, rest: bytes) -> bytes:
         """Return the id of the request, and of its publication, of which `rest` is the distribution's part."""
-        state = self._hash.copy()
-        state.update(rest)
-        return b"pub_" + state.hexdigest().encode()
+        return b"pub_" + _hexadecimal(self._id_start + rest)
 
     def is_silenced(self, channel: str) -> bool:
         """Tell whether the customer has unsubscribed from a channel."""

@@ -4,13 +4,13 @@ Kept by the campaign's id, with its name, so that a filter may use either. Value
 objects and never touch those they were given.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from streamproc.domain.events import Event
 
 _CARD = "customer.voucher.loyalty_card."
 #: Events after which the balance of points is known.
-POINTS_EVENTS = frozenset({
+POINTS_EVENTS: Final = frozenset({
     _CARD + "points_added",
     _CARD + "points_expired",
     _CARD + "pending_points.activated",
@@ -25,7 +25,7 @@ _TIER_OBJECTS = {
     "customer.loyalty.tier.downgraded": "loyalty_tier_to",
 }
 #: Events after which the tier is known.
-TIER_EVENTS = frozenset({_TIER_LEFT, *_TIER_OBJECTS})
+TIER_EVENTS: Final = frozenset({_TIER_LEFT, *_TIER_OBJECTS})
 
 # Where the balance stands, the best place first.
 _BALANCES = (("balance",), ("transaction", "details", "balance"), ("voucher", "loyalty_card"))

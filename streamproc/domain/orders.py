@@ -6,27 +6,29 @@ and sum. Values: the functions here return new objects and never touch those the
 """
 
 from math import fsum
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from streamproc.domain.events import Event, parse_instant
 
 #: How many orders are remembered one by one.
-REMEMBERED = 50
-ORDER_EVENTS = frozenset(f"customer.order.{name}" for name in ("created", "updated", "paid", "canceled", "fulfilled"))
+REMEMBERED: Final = 50
+ORDER_EVENTS: Final = frozenset(
+    f"customer.order.{name}" for name in ("created", "updated", "paid", "canceled", "fulfilled")
+)
 
-_COUNTED = frozenset({"PAID", "FULFILLED"})
+_COUNTED: Final = frozenset({"PAID", "FULFILLED"})
 # What an event says of an order that tells no status. An update says nothing.
-_STATUS_OF_EVENT = {
+_STATUS_OF_EVENT: Final = {
     "customer.order.created": "CREATED",
     "customer.order.paid": "PAID",
     "customer.order.canceled": "CANCELED",
     "customer.order.fulfilled": "FULFILLED",
 }
-_NUMBERS = frozenset({int, float})
+_NUMBERS: Final = frozenset({int, float})
 # Beyond it floats skip whole numbers, and sums could outgrow what JSON can hold. No amount of money is near it.
-_LARGEST_AMOUNT = 2**53
+_LARGEST_AMOUNT: Final = 2**53
 _LARGEST_INTEGER = 2**63 - 1  # that the encoder writes
 
 #: The remembered orders by id, in the order in which they became counted; how many older ones count; their sum.
@@ -34,7 +36,7 @@ _LARGEST_INTEGER = 2**63 - 1  # that the encoder writes
 #: became counted as that event wrote it. Texts and no objects, because they stand in the state's JSON: all of them are
 #: read and written with every order of the customer, and seldom one is looked into.
 Orders = list[Any]
-NO_ORDERS: Orders = [{}, 0, 0]
+NO_ORDERS: Final[Orders] = [{}, 0, 0]
 
 
 def orders_after(orders: Orders, event: Event) -> Orders:

@@ -3,7 +3,7 @@
 A profile is a value. The functions here return new objects for what changes and never touch those they were given.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -16,11 +16,11 @@ TOO_DEEP = f"the customer is nested deeper than {MAX_DEPTH} levels"
 Profile = dict[str, Any]
 
 # Upstream's own sums. Ours are counted from the events, and the two must not be mixed.
-_COUNTED_HERE = frozenset({"summary", "loyalty", "referrals"})
+_COUNTED_HERE: Final = frozenset({"summary", "loyalty", "referrals"})
 #: The objects of a profile that are merged key by key.
-MERGED_BY_KEY = ("metadata", "address")
+MERGED_BY_KEY: Final = ("metadata", "address")
 # Fields from which on encoding the whole is quicker than looking at each; below it the loop is.
-_WORTH_ENCODING = 8
+_WORTH_ENCODING: Final = 8
 
 
 def read_customer(key: bytes, value: bytes) -> dict[str, Any] | Parked:
@@ -54,9 +54,8 @@ def merge_profile(profile: Profile, customer: dict[str, Any]) -> Profile:
     if _WORTH_ENCODING <= len(customer) <= len(profile) and _is_known(profile, customer):
         return profile
     merged = profile
-    known = profile.get
     for key, value in customer.items():
-        before = known(key)
+        before = profile.get(key)
         if type(value) is str:
             if before == value or key in _COUNTED_HERE:
                 continue

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from streamproc.domain.catalogue import FEED_ONLY_EVENTS
 from streamproc.domain.commands import Report, read_command
@@ -66,10 +66,10 @@ from streamproc.topics import OUTPUT_LIMIT, Topic
 #: The label of events whose type could not be read or is not known; labels must stay few.
 UNKNOWN_TYPE = "unknown"
 
-_NO_MOVES: Sequence[Move] = ()
-_SEGMENT_EVENTS = frozenset({SEGMENT_ENTERED, SEGMENT_LEFT})
+_NO_MOVES: Final[Sequence[Move]] = ()
+_SEGMENT_EVENTS: Final = frozenset({SEGMENT_ENTERED, SEGMENT_LEFT})
 # Only these can be refused for what the definitions or the publication's id say.
-_ASKED_AGAIN = _SEGMENT_EVENTS | {PUBLICATION_SUCCEEDED}
+_ASKED_AGAIN: Final = _SEGMENT_EVENTS | {PUBLICATION_SUCCEEDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class CustomerChunk:
         self._definitions = definitions
         self._segments = segments
         self._scans = scans
+        self._updates = scans.updates
         self._outcomes = outcomes
         self._outgoing = Outgoing()
         self._bringing = Bringing(segments, definitions, self._outgoing)
@@ -164,9 +165,11 @@ class CustomerChunk:
 
     def _decide_event(self, record: SourceRecord) -> Refusal | None:
         self._step, self._type = "check", None
-        event = read_event(record.key, record.value)
-        if not isinstance(event, Event):
-            return event
+        value = record.value
+        read = read_event(record.key, value)
+        if not isinstance(read, Event):
+            return read
+        event: Event = read  # compiled, its attributes are found at once
         self._type = event.type
         hashed = hash_id(event.id)
         if hashed in self.ids:
@@ -175,7 +178,7 @@ class CustomerChunk:
             refusal = self._ask_again(event)
             if refusal is not None:
                 return refusal
-        refusal = self._process(event, len(record.value or b""))
+        refusal = self._process(event, len(value or b""))
         if refusal is None:
             self.ids.add(hashed)
             self._processed[event.type] = self._processed.get(event.type, 0) + 1
@@ -207,13 +210,13 @@ class CustomerChunk:
         # Nothing below this line can fail.
         if after is not stored:
             self.states.put(key, after, size)
-        if event.type == SEGMENT_ENTERED and event.segment_id is not None and self._scans.updates.running:
-            self._scans.updates.keep(key, event.segment_id)
+        if event.type == SEGMENT_ENTERED and event.segment_id is not None and self._updates.running:
+            self._updates.keep(key, event.segment_id)
         return None
 
     def _up_to_date(self, key: bytes, state: CustomerState | None) -> CustomerState | None:
         """Bring along what the walk of the updates under way has not brought to this customer yet."""
-        updates = self._scans.updates
+        updates = self._updates
         if state is not None and updates.running:
             pending = updates.pending(key)
             for place, update in enumerate(pending, 1):
@@ -224,7 +227,7 @@ class CustomerChunk:
         """Return the state to which something from this time is told; after an update it is told no earlier."""
         if state is None:
             state = NEW_CUSTOMER
-        latest = self._scans.updates.latest
+        latest = self._updates.latest
         if latest is None or at >= latest or not self._segments.depend_on_date:
             return state
         return state if state.now is not None and state.now >= latest else state.with_time(latest)

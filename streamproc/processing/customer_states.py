@@ -1,16 +1,18 @@
 """The customer states that one chunk touches: each is decoded once, and written once if it changed."""
 
+from typing import Final
+
 from streamproc.domain.customers import CustomerState, decode_customer, encode_customer
 from streamproc.processing.processor import Store
 from streamproc.topics import OUTPUT_LIMIT
 
 # Numbers can be written longer than they were read: of `1e15` and a comma come 19 bytes.
-_GROWTH = 4
-_FRAME_BYTES = 256  # a state around nothing, and what stands around a part that joins the rest
+_GROWTH: Final = 4
+_FRAME_BYTES: Final = 256  # a state around nothing, and what stands around a part that joins the rest
 
 
 # Of the states that are kept decoded, as they are encoded: decoded they take about six times as much.
-_KEPT_BYTES = 2 * 1024 * 1024
+_KEPT_BYTES: Final = 2 * 1024 * 1024
 
 
 class DecodedStates:
