@@ -48,7 +48,8 @@ lint: $(INSTALLED) ## Lint, formatting, import contracts, types
 unit: $(INSTALLED) ## The tests that need no broker (seconds)
 	$(BIN)/pytest -q tests/unit tests/properties
 
-test: lint $(COMPILED) ## Lint, types and all tests, on a real broker (minutes)
+test: $(INSTALLED) ## Lint, types and all tests, on a real broker (minutes)
+	@$(MAKE) --no-print-directory --jobs=2 lint compile
 	@echo "==> tests; the local Kafka is fetched once and started by the tests themselves"
 	$(BIN)/pytest -q -n 2 --dist worksteal -m 'not crash'
 	@echo "==> tests that kill workers and brokers, one after the other"
