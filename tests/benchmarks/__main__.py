@@ -8,6 +8,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -70,12 +71,20 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="seconds of the latency run")
     parser.add_argument("--customers", type=int, default=200_000, help="customers of the release")
     given = parser.parse_args()
+    figures: list[Figure] = []
     with kafka() as bootstrap:
-        figures = uvloop.run(run(bootstrap, given.events, given.seconds))
-        figures += uvloop.run(by_definitions.measure(bootstrap))
-        figures += uvloop.run(releases.measure(bootstrap, given.customers, RATE, given.seconds))
-        figures += uvloop.run(liveness.measure(bootstrap, liveness.SECONDS))
-        figures += codes.measure(bootstrap)
+        parts: dict[str, Callable[[], list[Figure]]] = {
+            "throughput and latency": lambda: uvloop.run(run(bootstrap, given.events, given.seconds)),
+            "many definitions": lambda: uvloop.run(by_definitions.measure(bootstrap)),
+            "customers, syncs and a release": lambda: uvloop.run(
+                releases.measure(bootstrap, given.customers, RATE, given.seconds)
+            ),
+            "changes while events flow": lambda: uvloop.run(liveness.measure(bootstrap, liveness.SECONDS)),
+            "codes": lambda: codes.measure(bootstrap),
+        }
+        for number, (name, measure) in enumerate(parts.items(), 1):
+            print(f"==> {number} of {len(parts)}: {name}", file=sys.stderr, flush=True)
+            figures += measure()
     show(figures)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
