@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from streamproc.domain.events import Event, parse_instant
+from streamproc.domain.events import Event, parse_instant, text_in
 
 CUSTOM_EVENT: Final = "customer.custom_event"
 
@@ -14,13 +14,8 @@ Occurrences = dict[str, list[Any]]
 
 def custom_event_name(data: Mapping[str, Any]) -> str | None:
     """Return the name of a custom event: that of its schema, else its own type; None where it has neither."""
-    name = _text_in(data.get("event_schema"), "name")
-    return _text_in(data.get("event"), "type") if name is None else name
-
-
-def _text_in(value: Any, field: str) -> str | None:
-    found = value.get(field) if type(value) is dict else None
-    return found if type(found) is str and found else None
+    name = text_in(data.get("event_schema"), "name")
+    return text_in(data.get("event"), "type") if name is None else name
 
 
 def occurrences_after(occurrences: Occurrences, event: Event) -> Occurrences:

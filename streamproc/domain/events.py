@@ -66,9 +66,7 @@ class Event:
     @property
     def segment_id(self) -> str | None:
         """The segment of an entered or left event; None where the event names none."""
-        segment = self.data.get("segment")
-        found = segment.get("id") if type(segment) is dict else None
-        return found if type(found) is str and found else None
+        return text_in(self.data.get("segment"), "id")
 
     @property
     def is_own_publication(self) -> bool:
@@ -117,6 +115,12 @@ def read_json(value: bytes | None) -> Any:
     except orjson.JSONDecodeError as error:
         # The message holds a place and a cause, nothing of the text.
         return Parked("invalid_json", str(error))
+
+
+def text_in(value: Any, name: str) -> str | None:
+    """Return the text under a name in what may be an object; None where it is none, or empty."""
+    found = value.get(name) if type(value) is dict else None
+    return found if type(found) is str and found else None
 
 
 def parse_instant(text: str) -> datetime | None:

@@ -6,7 +6,7 @@ objects and never touch those they were given.
 
 from typing import Any, Final
 
-from streamproc.domain.events import Event
+from streamproc.domain.events import Event, text_in
 
 _CARD = "customer.voucher.loyalty_card."
 #: Events after which the balance of points is known.
@@ -46,11 +46,11 @@ def points_after(points: ByCampaign, event: Event) -> ByCampaign:
 def tiers_after(tiers: ByCampaign, event: Event) -> ByCampaign:
     """Return the tiers after one of `TIER_EVENTS`; the same object when it changes nothing."""
     if event.type == _TIER_LEFT:
-        left = _text(event.data.get("campaign"), "id")
+        left = text_in(event.data.get("campaign"), "id")
         if left not in tiers:
             return tiers
         return {campaign: tier for campaign, tier in tiers.items() if campaign != left}
-    tier = _text(event.data.get(_TIER_OBJECTS[event.type]), "id")
+    tier = text_in(event.data.get(_TIER_OBJECTS[event.type]), "id")
     return tiers if tier is None else _put(tiers, event.data, tier)
 
 
@@ -70,11 +70,11 @@ def loyalty_tier(tiers: ByCampaign) -> str | list[str] | None:
 
 def _put(entries: ByCampaign, data: dict[str, Any], value: object) -> ByCampaign:
     campaign = data.get("campaign")
-    campaign_id = _text(campaign, "id")
+    campaign_id = text_in(campaign, "id")
     if campaign_id is None:
         return entries
     before = entries.get(campaign_id, _UNKNOWN)
-    after = [value, _text(campaign, "name") or before[1]]
+    after = [value, text_in(campaign, "name") or before[1]]
     return entries if after == before else {**entries, campaign_id: after}
 
 
@@ -86,8 +86,3 @@ def _balance(data: dict[str, Any]) -> int | float | None:
         if type(found) in _NUMBERS:
             return found  # type: ignore[no-any-return]
     return None
-
-
-def _text(value: Any, name: str) -> str | None:
-    found = value.get(name) if type(value) is dict else None
-    return found if type(found) is str and found else None

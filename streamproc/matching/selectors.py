@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from streamproc.domain.catalogue import TRIGGERS, TriggerSpec
 from streamproc.domain.custom_events import custom_event_name
+from streamproc.domain.events import text_in
 
 SelectorKey = tuple[str | None, ...]
 Select = Callable[[Mapping[str, Any]], tuple[SelectorKey, ...]]
@@ -27,15 +28,15 @@ def compile_select(spec: TriggerSpec) -> Select:
     An event that lacks what its trigger selects by starts none.
     """
     if "segment_id" in spec.required:
-        return lambda data: _single(_id_of(data.get("segment")))
+        return lambda data: _single(text_in(data.get("segment"), "id"))
     if "custom_event" in spec.required:
         return lambda data: _single(custom_event_name(data))
     if "campaign_id" not in spec.required:
         return lambda _data: _NO_SELECTOR
     if "loyalty_tier_id" not in spec.optional:
-        return lambda data: _single(_id_of(data.get("campaign")))
+        return lambda data: _single(text_in(data.get("campaign"), "id"))
     tier = "loyalty_tier_to" if spec.event in _REACHED else "loyalty_tier"
-    return lambda data: _tiers(_id_of(data.get("campaign")), _id_of(data.get(tier)))
+    return lambda data: _tiers(text_in(data.get("campaign"), "id"), text_in(data.get(tier), "id"))
 
 
 def _single(selected: str | None) -> tuple[SelectorKey, ...]:
@@ -47,12 +48,3 @@ def _tiers(campaign: str | None, tier: str | None) -> tuple[SelectorKey, ...]:
         return ()
     # A distribution without a tier takes them all.
     return ((campaign, None),) if tier is None else ((campaign, None), (campaign, tier))
-
-
-def _id_of(value: Any) -> str | None:
-    return _text_of(value, "id")
-
-
-def _text_of(value: Any, name: str) -> str | None:
-    found = value.get(name) if type(value) is dict else None
-    return found if type(found) is str and found else None

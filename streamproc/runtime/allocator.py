@@ -52,7 +52,7 @@ def use_large_pages() -> int:
         return 0
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     large = 0
-    for start, end in list(_used_mappings()):
+    for start, end in _used_mappings():
         for page in range(start, end, _PAGE_BYTES):
             if madvise(page, _PAGE_BYTES, _MADV_COLLAPSE) == 0:
                 large += _PAGE_BYTES

@@ -1,4 +1,4 @@
-"""The id of a publication, hashed as one text; the event path hashes it piece by piece. Job ids: `local.recount`."""
+"""The id of a publication, made anew from its parts. Job ids: `local.recount`."""
 
 from hashlib import blake2b
 

@@ -33,40 +33,25 @@ def _all_of(tests: tuple[Test, ...]) -> Test:
 
 
 class _Leaf(Check):
-    """A check that reads a subject by its path and tests it."""
+    """A check that reads a subject by its path and tests it; where the test is for one text, that is part of it."""
 
-    __slots__ = ("_path", "_test")
+    __slots__ = ("_path", "_test", "_text")
 
     def __init__(self, path: str, test: Test) -> None:
         self._path = intern(path)  # thousands of leaves have the same few, and the one that they share is near
         self._test = test
-
-
-class _IsLeaf(Check):
-    """A check that compares a subject with one text: the test is part of it."""
-
-    __slots__ = ("_path", "_test", "_text")
-
-    def __init__(self, path: str, test: IsText) -> None:
-        self._path = intern(path)
-        self._text = test.text
-        self._test = test
+        self._text: str | None = test.text if isinstance(test, IsText) else None
 
     def holds_of(self, subject: Any, now: datetime) -> bool:
-        """Test a subject, which nearly always is a text or missing."""
+        """Test a subject; for one text it nearly always is a text or missing."""
+        if self._text is None:
+            return self._test(subject, now)
         if type(subject) is str:
             return bool(subject == self._text)
         return subject is not None and self._test(subject, now)
 
 
 class _CustomerMetadata(_Leaf):
-    __slots__ = ()
-
-    def holds(self, scope: Facts) -> bool:
-        return self._test(scope.customer_metadata.get(self._path), scope.now)
-
-
-class _CustomerMetadataIs(_IsLeaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
@@ -77,24 +62,10 @@ class _OrderMetadata(_Leaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
-        return self._test(scope.order_metadata.get(self._path), scope.now)
-
-
-class _OrderMetadataIs(_IsLeaf):
-    __slots__ = ()
-
-    def holds(self, scope: Facts) -> bool:
         return self.holds_of(scope.order_metadata.get(self._path), scope.now)
 
 
 class _CustomEventMetadata(_Leaf):
-    __slots__ = ()
-
-    def holds(self, scope: Facts) -> bool:
-        return self._test(scope.custom_event_metadata.get(self._path), scope.now)
-
-
-class _CustomEventMetadataIs(_IsLeaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
@@ -126,26 +97,17 @@ class _Segments(_Leaf):
     __slots__ = ()
 
     def holds(self, scope: Facts) -> bool:
-        return self._test(scope.segments, scope.now)
-
-
-class _SegmentsHave(_IsLeaf):
-    __slots__ = ()
-
-    def holds(self, scope: Facts) -> bool:
+        if self._text is None:
+            return self._test(scope.segments, scope.now)
         return self._text in scope.segments
 
 
-def _segments(path: str, test: Test) -> Check:
-    return _SegmentsHave(path, test) if isinstance(test, IsText) else _Segments(path, test)
-
-
-def _metadata(plain: type[_Leaf], of_one_text: type[_IsLeaf], read_metadata: Callable[[Facts], dict[str, Any]]) -> Leaf:
+def _metadata(plain: type[_Leaf], read_metadata: Callable[[Facts], dict[str, Any]]) -> Leaf:
     def build(path: str, test: Test) -> Check:
         if "." in path:
             read = compile_path(path)
             return Function(lambda facts: test(read(read_metadata(facts)), facts.now))
-        return of_one_text(path, test) if isinstance(test, IsText) else plain(path, test)
+        return plain(path, test)
 
     return build
 
@@ -212,16 +174,14 @@ def _discount_applicable(_path: str, test: Test) -> Check:
 
 
 _LEAVES: dict[str, Leaf] = {
-    "customer.segment": _segments,
-    "customer.metadata": _metadata(_CustomerMetadata, _CustomerMetadataIs, attrgetter("customer_metadata")),
+    "customer.segment": _Segments,
+    "customer.metadata": _metadata(_CustomerMetadata, attrgetter("customer_metadata")),
     "customer.loyalty.tier": _loyalty_tier,
-    "custom_event.metadata": _metadata(
-        _CustomEventMetadata, _CustomEventMetadataIs, attrgetter("custom_event_metadata")
-    ),
+    "custom_event.metadata": _metadata(_CustomEventMetadata, attrgetter("custom_event_metadata")),
     "order.amount": _order_field("amount"),
     "order.total_amount": _order_field("total_amount"),
     "order.initial_amount": _order_field("initial_amount"),
-    "order.metadata": _metadata(_OrderMetadata, _OrderMetadataIs, attrgetter("order_metadata")),
+    "order.metadata": _metadata(_OrderMetadata, attrgetter("order_metadata")),
     "order.items.count": _line_count,
     "order.items.price_any": _prices(every=False),
     "order.items.price_each": _prices(every=True),
