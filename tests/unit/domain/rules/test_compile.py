@@ -45,6 +45,15 @@ def test_the_property_of_a_name_that_reads_none_is_ignored_whatever_it_is(surplu
     assert holds(node, facts({"order": {"amount": 5}}))
 
 
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [(6, True), (5.5, True), (5, False), (4.5, False), (True, False), ("6", False), (None, False), ([6], False)],
+)
+def test_an_amount_is_compared_when_it_is_a_number(amount: object, expected: bool) -> None:
+    node = {"name": "order.amount", "conditions": {"$more_than": 5}}
+    assert holds(node, facts({"order": {"amount": amount}})) is expected
+
+
 def test_a_rule_about_the_other_trigger_does_not_hold_whatever_its_operators() -> None:
     node = {"name": "custom_event.metadata", "property": "a", "conditions": {"$is_not": ["x"]}}
     compiler = RuleCompiler(UTC)
