@@ -55,17 +55,17 @@ def find_configuration(path: Path) -> ConfigurationPath:
 
     Raises `NoConfigurationError` when there is nothing to read.
     """
-    if path.name in {"", ".."} or path.parent.name in {"", ".."}:
-        path = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would follow links away from the folder's name)
     if path.is_file():
-        if path.parent.name not in KINDS or not _is_configuration(path):
+        folder = _named(path.parent)
+        if folder.name not in KINDS or not _is_configuration(path):
             raise NoConfigurationError(f"{path}: a file must be *.json or *.jsonl in a folder {_folders()}")
-        return ConfigurationPath(path.parent.parent, path)
+        return ConfigurationPath(folder.parent, folder / path.name)
     if not path.is_dir():
         raise NoConfigurationError(f"{path}: no such file or directory")
     found = ConfigurationPath(path, path)
-    if path.name in KINDS and not any((path / kind).is_dir() for kind in KINDS):
-        found = ConfigurationPath(path.parent, path)
+    folder = _named(path)
+    if folder.name in KINDS and not any((path / kind).is_dir() for kind in KINDS):
+        found = ConfigurationPath(folder.parent, folder)
     if not any(found.holds(file) for kind in KINDS for file in _files(found.directory, kind)):
         raise NoConfigurationError(f"{path}: no *.json or *.jsonl in any folder {_folders()}")
     return found
@@ -93,6 +93,13 @@ def judge_configuration(directory: Path, configuration: Configuration) -> Iterat
             in_force = InForce(record.kind, verdict.id, record.version, verdict.record)
             configuration.apply(record.kind, verdict.id, in_force)
         yield record, verdict
+
+
+def _named(folder: Path) -> Path:
+    """Return the folder as it was given, unless it has no name so: the name tells the kind of what is in it."""
+    if folder.name not in {"", ".."}:
+        return folder
+    return Path(os.path.abspath(folder))  # noqa: PTH100 (resolve would follow links away from the folder's name)
 
 
 def _files(directory: Path, kind: str) -> list[Path]:

@@ -156,6 +156,23 @@ def test_a_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert (verdict["id"], verdict["blocked"]) == ("distr_1", [])
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (".", "distributions/a.json"),
+        ("distributions", "distributions/a.json"),
+        ("distributions/a.json", "distributions/a.json"),
+        ("../shop", "../shop/distributions/a.json"),
+    ],
+)
+def test_a_file_is_named_from_where_the_path_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, shown: str
+) -> None:
+    monkeypatch.chdir(write(tmp_path, {"shop/distributions/a.json": distribution()}) / "shop")
+    [verdict] = verdicts(validate(path, "--json"))
+    assert verdict["file"] == shown
+
+
 def test_people_read_one_line_a_finding_and_a_sum(tmp_path: Path) -> None:
     write(
         tmp_path,
