@@ -322,6 +322,12 @@ class Carried(Open):
     object: dict[str, Any]
 
 
+class OneCustomer(Open):
+    """Whom alone a command is for."""
+
+    id: Text
+
+
 class SyncCommand(Open):
     """Look at every customer for this version of a segment."""
 
@@ -382,16 +388,29 @@ class BackfillCommand(Open):
     distribution: Carried
     action: dict[str, Any]
     segment_id: Id
+    customer: Annotated[OneCustomer | None, Field(description="narrowed to the one whom its walk failed for")] = None
 
 
-class PartitionCommand(
-    RootModel[
-        Annotated[
-            SyncCommand | DropCommand | CountCommand | SendCommand | StopCommand | ResumeCommand | BackfillCommand,
-            Field(discriminator="kind"),
-        ]
-    ]
-):
+class UpdateForOne(Open):
+    """A sync, a drop or a new day, narrowed to the one customer whom its walk failed for.
+
+    It is the value of a dead letter, and is obeyed when that is put back.
+    """
+
+    id: Text
+    kind: Literal["sync", "drop", "tick"]
+    subject: Annotated[Text, Field(description="the segment's id, or the day")]
+    at: Annotated[int, Field(description="when the update began, in milliseconds since the epoch")]
+    customer: OneCustomer
+
+
+_CommandForAll = Annotated[
+    SyncCommand | DropCommand | CountCommand | SendCommand | StopCommand | ResumeCommand | BackfillCommand,
+    Field(discriminator="kind"),
+]
+
+
+class PartitionCommand(RootModel[_CommandForAll | UpdateForOne]):
     """What the control task asks of a customer task, on `partition-commands`; key: the command's id."""
 
 

@@ -135,7 +135,7 @@ def backfill_command(distribution_id: str, definition: bytes, action: Mapping[st
 
 
 def narrowed(told: Mapping[str, Any], customer_id: str) -> Command:
-    """Narrow a command to one customer: what is kept of one for whom it could not be obeyed."""
+    """Narrow a command to one customer, for whom it could not be obeyed: what `dead-letters` has of it."""
     carried = {name: value for name, value in told.items() if name not in {"id", "kind"}}
     return _command(told["kind"], f"{told['id']}:{customer_id}", carried | {"customer": {"id": customer_id}})
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import orjson
 import pytest
+from jsonschema import Draft202012Validator
 
+from streamproc.cli.schemas import schema
 from streamproc.domain.commands import (
     Command,
     backfill_command,
@@ -640,6 +642,10 @@ def test_a_customer_of_whom_more_is_told_is_created_or_updated_first_and_then_se
 # What goes wrong
 
 
+def assert_is_command(value: bytes | None) -> None:
+    Draft202012Validator(schema("partition-commands")).validate(orjson.loads(value or b""))
+
+
 def test_what_cannot_be_sent_to_one_customer_is_kept_and_can_be_asked_for_again(
     synced: CustomerTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -657,6 +663,7 @@ def test_what_cannot_be_sent_to_one_customer_is_kept_and_can_be_asked_for_again(
     [(key, value, headers)] = synced.lanes["dead-letters"]
     told = {name: (text or b"").decode() for name, text in headers}
     assert (key, told["reason"], told["source-topic"]) == (b"send:distr_1:c", "unexpected_error", "partition-commands")
+    assert_is_command(value)
     monkeypatch.undo()
     for _ in range(2):
         synced.take("partition-commands", [(key, value)])
@@ -694,6 +701,7 @@ def test_an_update_that_cannot_be_brought_to_one_customer_is_kept_and_can_be_ask
     assert task.memberships == {key: ["seg_1"] for key in "abde"}
     assert reports(task, "sync:seg_1:0")[-1]["done"]
     [(key, value, _)] = task.lanes["dead-letters"]
+    assert_is_command(value)
     monkeypatch.undo()
     task.take("partition-commands", [(key, value)])
     assert task.memberships == {key: ["seg_1"] for key in "abcde"}
