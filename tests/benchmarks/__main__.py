@@ -18,7 +18,7 @@ from streamproc.local.kafka import kafka
 from tests.benchmarks import by_definitions, codes, liveness, releases
 from tests.benchmarks.bench_worker import apply_definitions, environment, make_topics, rate_of, running_worker
 from tests.benchmarks.figures import Figure, quantile, show
-from tests.benchmarks.latency import measure_latency
+from tests.benchmarks.latency import measure_latency, sorted_latencies
 from tests.benchmarks.load import fill, shop_events
 
 PARTITIONS = 8
@@ -39,7 +39,8 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
     async with running_worker(variables) as worker:
         rate = await rate_of(bootstrap, "bench", "bench.customer-events", events, worker)
         again = await plain_rate(bootstrap, "bench.customer-events", "bench.deliveries.batch", events)
-        latencies = await measure_latency(bootstrap, "bench.", PARTITIONS, shop_events(seed=2), RATE, seconds)
+        stamped = await measure_latency(bootstrap, "bench.", PARTITIONS, shop_events(seed=2), RATE, seconds)
+    latencies = sorted_latencies(stamped)
     yardstick = (plain + again) / 2
     load = f"{events} events of {size} bytes waiting, {told}"
     steady = f"{RATE} events/s for {seconds:.0f} s, {told}, event handed to the producer until its job can be read"

@@ -8,25 +8,23 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import orjson
 from aiokafka import AIOKafkaConsumer
 
 from streamproc.codes.postgres import PostgresLedger
 from tests.benchmarks.bench_worker import apply, environment, make_topics, running_worker
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.load import fill
+from tests.benchmarks.load import fill, paid_order
+from tests.benchmarks.pools import fill_pool
 from tests.support.codes import codes
 from tests.support.configuration import campaign, distribution
 
 PARTITIONS = 8
-IMPORTED = 100_000
 
 
 async def job_figures(bootstrap: str, database: str, events: int) -> list[Figure]:
     """Measure both, on topics of their own."""
     ledger = PostgresLedger(database)
-    for first in range(0, events, IMPORTED):
-        await ledger.add("camp_1", [f"JOBS-{number:09}" for number in range(first, min(first + IMPORTED, events))])
+    await fill_pool(ledger, "camp_1", events)
     await ledger.close()
     plain = await _job_rate(bootstrap, database, "plain.", distribution(), events)
     with_codes = await _job_rate(bootstrap, database, "codes.", codes(), events)
@@ -48,7 +46,7 @@ async def _job_rate(bootstrap: str, database: str, prefix: str, record: dict[str
             (Path(folder) / kind / "one.json").write_text(json.dumps(one))
         async with running_worker(variables):
             await apply(variables, folder)
-    await fill(bootstrap, f"{prefix}customer-events", PARTITIONS, map(_event, count()), events)
+    await fill(bootstrap, f"{prefix}customer-events", PARTITIONS, map(paid_order, count()), events)
     async with running_worker(variables) as worker:
         return await _read_rate(bootstrap, f"{prefix}deliveries.email", events, worker)
 
@@ -70,11 +68,3 @@ async def _read_rate(bootstrap: str, topic: str, jobs: int, worker: subprocess.P
         return (met - first) / (perf_counter() - began)
     finally:
         await consumer.stop()
-
-
-def _event(number: int) -> tuple[bytes, bytes]:
-    customer = {"id": f"cust_{number}", "name": "Ann", "email": "ann@shop.example"}
-    order = {"id": f"ord_{number}", "amount": 9000, "items": [{"product_id": "p", "price": 9000}]}
-    data = {"customer": customer, "order": order}
-    body = {"id": f"evt_{number}", "type": "customer.order.paid", "created_at": "2026-11-24T10:00:00Z", "data": data}
-    return customer["id"].encode(), orjson.dumps(body)

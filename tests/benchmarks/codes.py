@@ -10,8 +10,6 @@ import gc
 from time import perf_counter
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from streamproc.codes.postgres import PostgresLedger
 from streamproc.domain.codes import Allocation, CodeForm, Wanted
 from streamproc.domain.configuration import InForce
@@ -25,14 +23,14 @@ from streamproc.processing.processor import OutputRecord, Record, Slice
 from streamproc.runtime.store import StateStore
 from streamproc.worker import GC_THRESHOLDS
 from tests.benchmarks.code_jobs import job_figures
-from tests.benchmarks.contention import rate_of_processes
+from tests.benchmarks.contention import CHUNK, rate_of_processes
 from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.load import paid_order
+from tests.benchmarks.pools import IMPORTED_AT_ONCE, fill_pool
 from tests.support.codes import codes
 from tests.support.configuration import campaign, distribution
 from tests.support.databases import fresh_database
 
-CHUNK = 2_000
-IMPORTED = 100_000
 TASKS = WORKERS = 4
 POOLS = ("one", "workers", "several", "once")
 ROUNDS = 5
@@ -68,15 +66,14 @@ async def ledger_figures(address: str, count: int) -> list[Figure]:
     ledger = PostgresLedger(address, connections=TASKS)
     began = perf_counter()
     for pool in POOLS:
-        for first in range(0, count, IMPORTED):
-            await ledger.add(pool, [f"{pool}-{number:09}" for number in range(first, min(first + IMPORTED, count))])
+        await fill_pool(ledger, pool, count)
     imported = len(POOLS) * count / (perf_counter() - began)
     made = CodeForm.of({"code": {"pattern": "##########"}})
     told = f"chunks of {CHUNK}, PostgreSQL on the same machine"
     one = await asyncio.to_thread(rate_of_processes, address, "one", 1, count)
     workers = await asyncio.to_thread(rate_of_processes, address, "workers", WORKERS, count // WORKERS)
     found = [
-        ("codes imported", imported, f"{IMPORTED} at a time"),
+        ("codes imported", imported, f"{IMPORTED_AT_ONCE} at a time"),
         ("codes allocated, one worker", one, told),
         (f"codes allocated, {WORKERS} workers on one campaign", workers, f"processes, the sum of all; {told}"),
         (f"codes allocated, {TASKS} tasks", await rate(ledger, "several", TASKS, count // TASKS), f"one pool, {told}"),
@@ -92,15 +89,7 @@ async def ledger_figures(address: str, count: int) -> list[Figure]:
 
 def events() -> Slice:
     """Return paid orders, one of each customer."""
-    return Slice("customer-events", 0, [Record(number, NOW, *_event(number)) for number in range(CHUNK)])
-
-
-def _event(number: int) -> tuple[bytes, bytes]:
-    customer = {"id": f"cust_{number}", "name": "Ann", "email": "ann@shop.example"}
-    order = {"id": f"ord_{number}", "amount": 9000, "items": [{"product_id": "p", "price": 9000}]}
-    data = {"customer": customer, "order": order}
-    body = {"id": f"evt_{number}", "type": "customer.order.paid", "created_at": "2026-11-24T10:00:00Z", "data": data}
-    return customer["id"].encode(), orjson.dumps(body)
+    return Slice("customer-events", 0, [Record(number, NOW, *paid_order(number)) for number in range(CHUNK)])
 
 
 def decide(record: dict[str, object], chunk: Slice) -> tuple[float, list[OutputRecord]]:

@@ -4,7 +4,7 @@ The reader sees committed jobs only. The cause's event id leads from the job bac
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from time import perf_counter
 
 import orjson
@@ -42,27 +42,12 @@ async def measure_latency(
     *,
     channel: str = "email",
     warm_up: float = WARM_UP_SECONDS,
-) -> list[float]:
-    """Return the latency in milliseconds of each job of a channel, sorted, without those of the warm-up."""
-    found = await latencies_of(bootstrap, prefix, partitions, events, rate, seconds, channel=channel, warm_up=warm_up)
-    return sorted(milliseconds for _, milliseconds in found)
-
-
-async def latencies_of(
-    bootstrap: str,
-    prefix: str,
-    partitions: int,
-    events: Iterator[tuple[bytes, bytes]],
-    rate: int,
-    seconds: float,
-    *,
-    channel: str = "email",
-    warm_up: float = WARM_UP_SECONDS,
     over: asyncio.Event | None = None,
 ) -> list[tuple[float, float]]:
-    """Return when each event went out, and the latency of its job in milliseconds; without those of the warm-up.
+    """Return when each event went out, in seconds since the epoch, and the latency of its job in milliseconds.
 
-    It ends after so many seconds, or before, once `over` is set.
+    Jobs are those of one channel, without those of the warm-up. It ends after so many seconds, or before, once `over`
+    is set.
     """
     stamped = Stamped(events)
     reader = AIOKafkaConsumer(
@@ -93,3 +78,8 @@ async def latencies_of(
         await asyncio.wait([reading])
         await reader.stop()
     return latencies
+
+
+def sorted_latencies(stamped: Iterable[tuple[float, float]]) -> list[float]:
+    """Return what was measured without when, in milliseconds."""
+    return sorted(milliseconds for _, milliseconds in stamped)

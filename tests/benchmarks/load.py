@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from time import perf_counter
 
+import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 
@@ -22,6 +23,15 @@ def shop_events(seed: int = 1, customers: int = 20_000) -> Iterator[tuple[bytes,
         assert key is not None
         assert value is not None
         yield key, value
+
+
+def paid_order(number: int) -> tuple[bytes, bytes]:
+    """Key and value of a small order that a customer of its own has paid."""
+    customer = {"id": f"cust_{number}", "name": "Ann", "email": "ann@shop.example"}
+    order = {"id": f"ord_{number}", "amount": 9000, "items": [{"product_id": "p", "price": 9000}]}
+    data = {"customer": customer, "order": order}
+    body = {"id": f"evt_{number}", "type": "customer.order.paid", "created_at": "2026-11-24T10:00:00Z", "data": data}
+    return customer["id"].encode(), orjson.dumps(body)
 
 
 def partition_of(key: bytes, partitions: int) -> int:

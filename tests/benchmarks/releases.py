@@ -24,7 +24,7 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.topics import Topic
 from tests.benchmarks.bench_worker import apply_definitions, environment
 from tests.benchmarks.figures import Figure, quantile, show
-from tests.benchmarks.latency import latencies_of
+from tests.benchmarks.latency import measure_latency, sorted_latencies
 from tests.benchmarks.load import fill, shop_events
 from tests.support.configuration import manual
 from tests.support.streams import all_committed, read, read_json, send_json, table
@@ -91,7 +91,7 @@ class Bench:
         self._note_restore(worker, empty)
         await self._sync(segment("seg_few", "iron"), "nobody becomes a member")
         await self._sync(segment("seg_many", "gold"), "nine of ten become members")
-        quiet = sorted([ms for _, ms in await self._live(self._seconds)])
+        quiet = sorted_latencies(await self._live(self._seconds))
         await self._release(worker, quiet)
         await self._workers.stop(worker)
 
@@ -143,7 +143,7 @@ class Bench:
         log = await read_json(self._kafka, Topic.DISTRIBUTION_LOG)
         at = {one.get("receipt"): _time(one["at"]) for one in log if one["distribution_id"] == RELEASE["id"]}
         sent = next(one["emitted"] for one in log if one.get("receipt") == "done" and one["emitted"] > 1)
-        during = sorted(ms for sent_at, ms in stamped if at["released"] <= sent_at <= at["done"])
+        during = sorted_latencies(one for one in stamped if at["released"] <= one[0] <= at["done"])
         told = f"{self._told}, {self._rate} events/s beside it"
         self._add("released", sent / (at["done"] - at["released"]), "jobs/s", told)
         for share, name in ((0.5, "p50"), (0.99, "p99")):
@@ -170,7 +170,7 @@ class Bench:
             await asyncio.sleep(SINGLES_EVERY_SECONDS)
 
     async def _live(self, seconds: float, over: asyncio.Event | None = None) -> list[tuple[float, float]]:
-        return await latencies_of(
+        return await measure_latency(
             self._kafka.bootstrap, PREFIX, PARTITIONS, self._events, self._rate, seconds, over=over
         )
 
