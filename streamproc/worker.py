@@ -16,8 +16,8 @@ from streamproc.app import Application, build_application
 from streamproc.errors import FatalError, SettingsError
 from streamproc.operations.logs import configure_logs
 from streamproc.operations.web import served_pages
-from streamproc.runtime.allocator import keep_freed_memory, use_large_pages
 from streamproc.runtime.compiled import event_path_is_compiled, require_compiled_parts
+from streamproc.runtime.process_memory import keep_freed_memory, use_large_pages
 from streamproc.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -68,11 +68,10 @@ async def _work(application: Application, stop: asyncio.Event) -> None:
         pid=os.getpid(),
         event_path="compiled" if event_path_is_compiled() else "interpreted",
     )
-    keeping = asyncio.create_task(_keep_what_is_restored(application))
+    keeping = asyncio.create_task(_keep_what_is_restored(application, stop))
     try:
         in_time = not await _ready_to_start(application, stop) or await application.run(stop)
     except SettingsError:
-        keeping.cancel()
         raise
     except FatalError as error:
         log.error("ending", reason=type(error).__name__, detail=str(error))  # noqa: TRY400  (expected; its text says all)
@@ -80,16 +79,18 @@ async def _work(application: Application, stop: asyncio.Event) -> None:
     except BaseException:
         log.exception("ending", reason="unexpected")
         _end_now(FAILED)
-    keeping.cancel()
+    finally:
+        keeping.cancel()
     log.info("stopped")
     if not in_time:
         _end_now(STOPPED)  # what still waits for the brokers would keep the process
 
 
-async def _keep_what_is_restored(application: Application) -> None:
+async def _keep_what_is_restored(application: Application, stop: asyncio.Event) -> None:
     """Whenever all tasks have become ready: what they hold will stay, so it is put where it is out of the way and near.
 
-    It is taken out of the garbage collector's sight at once, and moved to large pages when what waited is done.
+    It is taken out of the garbage collector's sight at once, and moved to large pages half a minute later. A move that
+    is under way is given up when the worker is told to stop.
     """
     looks = 0
     while True:
@@ -100,7 +101,7 @@ async def _keep_what_is_restored(application: Application) -> None:
             gc.collect()
             gc.freeze()
         elif looks == LOOKS_BEFORE_LARGE_PAGES:
-            log.info("memory_in_large_pages", bytes=await asyncio.to_thread(use_large_pages))
+            log.info("memory_in_large_pages", bytes=await asyncio.to_thread(use_large_pages, stop.is_set))
 
 
 async def _ready_to_start(application: Application, stop: asyncio.Event) -> bool:

@@ -1,4 +1,4 @@
-"""Memory of the process: freed blocks are kept, and what stays for good is put into large pages.
+"""The memory of the process: freed blocks are kept, and what stays for good is put into large pages.
 
 Fetches and batches are blocks of up to a few megabytes. glibc gives such blocks back to the system as soon as they are
 freed and asks for new ones at once, which cost a page fault for each 4 KiB: about one for two events.
@@ -9,7 +9,7 @@ pages of 4 KiB lie. In pages of 2 MiB nearly all of it is within reach.
 
 import ctypes
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,8 +24,10 @@ _LARGEST_BLOCK_BYTES = 32 * _MEBIBYTE
 
 # Since Linux 6.1. It works at once, and without regard to the system's setting for large pages.
 _MADV_COLLAPSE = 25
-_PAGE_BYTES = 2 * _MEBIBYTE
-_USED = 7 / 8
+_LARGE_PAGE_BYTES = 2 * _MEBIBYTE
+# Of a mapping, resident at least: a large page takes all of its memory, used or not.
+_USED_SHARE = 7 / 8
+# In /proc/self/smaps: private memory that can be written and belongs to no file, and how much of it is resident.
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p [0-9a-f]+ 00:00 0 +(\[heap\])?$", re.MULTILINE)
 _RESIDENT = re.compile(r"^Rss: +(\d+) kB$", re.MULTILINE)
 
@@ -41,22 +43,24 @@ def keep_freed_memory() -> bool:
     return True
 
 
-def use_large_pages() -> int:
+def use_large_pages(gives_up: Callable[[], bool] = lambda: False) -> int:
     """Move the memory that is in use to large pages, where the system can; returns the bytes that are in them.
 
     Each page is copied once, about a gigabyte a second, and other threads go on meanwhile. Called again it moves what
-    has come since.
+    has come since. Before each page it asks whether to give up.
     """
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     if madvise is None:
         return 0
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    large = 0
+    in_large_pages = 0
     for start, end in _used_mappings():
-        for page in range(start, end, _PAGE_BYTES):
-            if madvise(page, _PAGE_BYTES, _MADV_COLLAPSE) == 0:
-                large += _PAGE_BYTES
-    return large
+        for page in range(start, end, _LARGE_PAGE_BYTES):
+            if gives_up():
+                return in_large_pages
+            if madvise(page, _LARGE_PAGE_BYTES, _MADV_COLLAPSE) == 0:
+                in_large_pages += _LARGE_PAGE_BYTES
+    return in_large_pages
 
 
 def _used_mappings() -> Iterator[tuple[int, int]]:
@@ -69,5 +73,5 @@ def _used_mappings() -> Iterator[tuple[int, int]]:
         for place in _MAPPING.finditer(told):
             start, end = int(place[1], 16), int(place[2], 16)
             resident = _RESIDENT.search(told, place.end())
-            if resident is not None and 1024 * int(resident[1]) >= _USED * (end - start):
-                yield -(-start // _PAGE_BYTES) * _PAGE_BYTES, end // _PAGE_BYTES * _PAGE_BYTES
+            if resident is not None and 1024 * int(resident[1]) >= _USED_SHARE * (end - start):
+                yield -(-start // _LARGE_PAGE_BYTES) * _LARGE_PAGE_BYTES, end // _LARGE_PAGE_BYTES * _LARGE_PAGE_BYTES

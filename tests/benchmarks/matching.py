@@ -23,7 +23,7 @@ from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import Cause, Message, Occurrence
 from streamproc.matching.definitions import Definitions
-from streamproc.runtime.allocator import use_large_pages
+from streamproc.runtime.process_memory import use_large_pages
 
 EVENTS = 6_000
 ROUNDS = 5

@@ -17,7 +17,7 @@ for round in range(11):
     del blocks
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-KEEPING = "from streamproc.runtime.allocator import keep_freed_memory\nassert keep_freed_memory()\n"
+KEEPING = "from streamproc.runtime.process_memory import keep_freed_memory\nassert keep_freed_memory()\n"
 # A hundred megabytes that stay, in small objects.
 STAYING = """
 import re
@@ -28,7 +28,7 @@ def in_large_pages():
 staying = [bytes(64) for _ in range(1_000_000)]
 before = in_large_pages()
 """
-MOVING = "from streamproc.runtime.allocator import use_large_pages\nassert use_large_pages() >= 0\n"
+MOVING = "from streamproc.runtime.process_memory import use_large_pages\nassert use_large_pages() >= 0\n"
 MOVED = "assert all(one == bytes(64) for one in staying)\nprint(in_large_pages() - before)"
 PAGES_OF_A_ROUND = 8 * 900_000 // 4096
 
@@ -55,6 +55,12 @@ def test_control_without_being_told_the_allocator_gives_them_back() -> None:
 def test_what_stays_is_moved_to_large_pages() -> None:
     version = tuple(int(part) for part in os.uname().release.split(".")[:2])
     assert run(STAYING + MOVING + MOVED) > (50_000_000 if version >= (6, 1) else -1)
+
+
+@LINUX
+def test_whoever_has_to_stop_does_not_wait_for_the_move() -> None:
+    told = "from streamproc.runtime.process_memory import use_large_pages\nprint(use_large_pages(lambda: True))"
+    assert run(STAYING + told) == 0
 
 
 @LINUX
