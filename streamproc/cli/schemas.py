@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from streamproc.cli import record_models
+from streamproc.cli import command_models, record_models
 from streamproc.domain.judge import MODELS
 
 FOLDER = Path(__file__).resolve().parents[2] / "schemas"
@@ -28,9 +28,9 @@ RECORDS: dict[str, type[BaseModel]] = {
     "publications": record_models.Publication,
     "distribution-status": record_models.DistributionStatus,
     "distribution-log": record_models.DistributionLogEntry,
-    "distribution-holds": record_models.WaitingDistribution,
-    "partition-commands": record_models.PartitionCommand,
-    "partition-reports": record_models.PartitionReport,
+    "distribution-holds": command_models.WaitingDistribution,
+    "partition-commands": command_models.PartitionCommand,
+    "partition-reports": command_models.PartitionReport,
 }
 
 
