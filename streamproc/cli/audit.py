@@ -13,6 +13,7 @@ from rich.text import Text
 from streamproc.cli.connection import kafka_option, prefix_option, reach, settings_and_kafka
 from streamproc.cli.database import database_option
 from streamproc.cli.examples import examples
+from streamproc.cli.latest import keep_latest
 from streamproc.cli.progress import Progress
 from streamproc.cli.reading import Consumed, read_to_end
 from streamproc.cli.tables import console, id_table
@@ -91,11 +92,8 @@ async def _under_way(kafka: Kafka, app_id: str) -> set[str]:
     }
     waiting: dict[tuple[int, bytes], str] = {}
     async for record in read_to_end(kafka, [Topic.CODE_STATE]):
-        place = (record.partition, record.key or b"")
-        if record.value is None:
-            waiting.pop(place, None)
-        else:
-            waiting[place] = request_of(place[1], record.value)
+        key, value = record.key or b"", record.value
+        keep_latest(waiting, (record.partition, key), None if value is None else request_of(key, value))
     return asked | set(waiting.values())
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from streamproc.cli.latest import keep_latest
 from streamproc.cli.reading import read_to_end
 from streamproc.processing.segment_syncs import pending_id
 from streamproc.runtime.kafka import Kafka
@@ -35,13 +36,13 @@ class ObjectsInForce:
         """Take a record of a logical topic."""
         told = (key or b"").decode()
         if topic == Topic.DISTRIBUTION_STATUS:
-            _put(self.statuses, told, value)
+            keep_latest(self.statuses, told, value)
         elif topic == Topic.CONTROL_STATE:
             segment_id = pending_id(key or b"")
             if segment_id is not None:
-                _put(self.syncing, segment_id, value)
+                keep_latest(self.syncing, segment_id, value)
         elif told.startswith(f"{self.kind}/"):
-            _put(self.definitions, told.removeprefix(f"{self.kind}/"), value)
+            keep_latest(self.definitions, told.removeprefix(f"{self.kind}/"), value)
 
     def ids(self) -> list[str]:
         """Return the ids of all objects in force, sorted."""
@@ -86,10 +87,3 @@ async def read_in_force(kafka: Kafka, kind: str) -> ObjectsInForce:
     async for record in read_to_end(kafka, [Topic.DEFINITIONS, *_BESIDE.get(kind, ())]):
         found.take(kafka.logical(record.topic), record.key, record.value)
     return found
-
-
-def _put(where: dict[str, bytes], key: str, value: bytes | None) -> None:
-    if value is None:
-        where.pop(key, None)
-    else:
-        where[key] = value

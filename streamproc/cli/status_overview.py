@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from rich.table import Table
 
+from streamproc.cli.latest import keep_latest
 from streamproc.cli.tables import cell, id_table
 from streamproc.domain.events import parse_instant
 from streamproc.domain.releases import OVER
@@ -38,10 +39,10 @@ class Overview:
             return None
         if topic == Topic.DISTRIBUTION_STATUS:
             identity = key.decode()
-            _put(self.statuses, identity, value and orjson.loads(value))
+            keep_latest(self.statuses, identity, value and orjson.loads(value))
         elif key.startswith(_OF_DISTRIBUTIONS):
             identity = key.removeprefix(_OF_DISTRIBUTIONS).decode()
-            _put(self.names, identity, value and orjson.loads(value)["object"].get("name", ""))
+            keep_latest(self.names, identity, value and orjson.loads(value)["object"].get("name", ""))
         else:
             return None
         return identity
@@ -152,10 +153,3 @@ def _time_left(due_at: str, now: datetime) -> str:
 
 def _partitions(parts: dict[str, int]) -> str:
     return f"{parts['partitions_done']} of {parts['partitions']} partitions done"
-
-
-def _put(where: dict[str, Any], key: str, value: Any) -> None:
-    if value is None:
-        where.pop(key, None)
-    else:
-        where[key] = value

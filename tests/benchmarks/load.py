@@ -7,13 +7,12 @@ from time import perf_counter
 
 import orjson
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import murmur2
 
 from streamproc.clock import now_milliseconds
+from streamproc.domain.partitions import partition_of
 from streamproc.local.shop import Shop, ShopOptions
 
 BATCH_BYTES = 900_000
-POSITIVE = 0x7FFFFFFF
 
 
 def shop_events(seed: int = 1, customers: int = 20_000) -> Iterator[tuple[bytes, bytes]]:
@@ -32,11 +31,6 @@ def paid_order(number: int) -> tuple[bytes, bytes]:
     data = {"customer": customer, "order": order}
     body = {"id": f"evt_{number}", "type": "customer.order.paid", "created_at": "2026-11-24T10:00:00Z", "data": data}
     return customer["id"].encode(), orjson.dumps(body)
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """Say where Kafka's default partitioner puts a key."""
-    return (int(murmur2(key)) & POSITIVE) % partitions
 
 
 async def fill(bootstrap: str, topic: str, partitions: int, events: Iterator[tuple[bytes, bytes]], count: int) -> int:

@@ -13,8 +13,9 @@ from time import perf_counter
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from streamproc.clock import now_milliseconds
+from streamproc.domain.partitions import partition_of
 from streamproc.topics import Topic, deliveries
-from tests.benchmarks.load import BATCH_BYTES, partition_of, shop_events
+from tests.benchmarks.load import BATCH_BYTES, shop_events
 
 TEMPLATES = 20_000
 TICK_SECONDS = 0.005
