@@ -53,13 +53,13 @@ class Settings(BaseSettings):
 
     time_zone: str = Field("UTC", description="the project's zone: days, midnights, days of the week")
     hold: float = Field(
-        600, description="how long a manual distribution waits before it is released", ge=0, le=_LONGEST_HOLD
+        600, description="seconds that a manual distribution waits before it is released", ge=0, le=_LONGEST_HOLD
     )
     dead_letter_limit: float = Field(
         0.5, description="share of 1,000 inputs in a row that may become dead letters; 1 = never stop", gt=0, le=1
     )
     tables_timeout: float = Field(
-        60, description="how long to wait for the judged configuration before starting on events", ge=0
+        60, description="seconds to wait, at most, for the judged configuration before starting on events", ge=0
     )
 
     chunk_records: int = Field(2000, description="records in one transaction, at most", ge=1, le=100_000)
@@ -71,10 +71,12 @@ class Settings(BaseSettings):
         description="where the states of customers are kept on disk, when partitions outgrow memory (a local disk; "
         "needs the extra `disk`); in memory when empty",
     )
-    session_timeout: float = Field(10, description="a worker not heard of for so long loses its partitions", ge=1)
+    session_timeout: float = Field(
+        10, description="a worker not heard of for so many seconds loses its partitions", ge=1
+    )
     transaction_timeout: float = Field(
         120,
-        description="the broker ends a transaction left open for so long; also the longest broker outage "
+        description="the broker ends a transaction left open for so many seconds; also the longest broker outage "
         "that a worker survives in the middle of a chunk",
         ge=1,
         le=900,
