@@ -18,14 +18,20 @@ from streamproc.runtime.table import TableReader
 from streamproc.runtime.tasks import Tasks
 from streamproc.runtime.unread import Unread
 from tests.support.eventually import eventually
-from tests.support.runtime import COPIES, COUNTS, SECOND_SOURCE, SOURCE, Heard, copy_worker, make_topics, produce
+from tests.support.runtime import (
+    COPIES,
+    COPY_WORKER_MARKS,
+    COUNTS,
+    SECOND_SOURCE,
+    SOURCE,
+    Heard,
+    copy_worker,
+    make_topics,
+    produce,
+)
 from tests.support.workers import until
 
-pytestmark = [
-    pytest.mark.broker,
-    # Faust leaves sockets and transports of its consumer thread to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = COPY_WORKER_MARKS
 
 TABLE = "table"
 

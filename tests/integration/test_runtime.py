@@ -24,22 +24,20 @@ from tests.support.eventually import eventually
 from tests.support.runtime import (
     COPIES,
     COPY_SPEC,
+    COPY_WORKER_MARKS,
     COUNTS,
     SECOND_SOURCE,
     SOURCE,
     CopyProcessor,
     Worker,
     copy_worker,
+    make_copy_topics,
     make_topics,
     produce,
     read_partition,
 )
 
-pytestmark = [
-    pytest.mark.broker,
-    # Faust leaves sockets and transports of its consumer thread to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = COPY_WORKER_MARKS
 
 PARTITIONS = 6
 
@@ -48,7 +46,7 @@ PARTITIONS = 6
 async def topics(kafka: str, topic_prefix: str) -> Kafka:
     """The topics of the copy worker, under a prefix of their own."""
     cluster = Kafka(kafka, topic_prefix)
-    await make_topics(cluster, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), PARTITIONS))
+    await make_copy_topics(cluster, PARTITIONS)
     return cluster
 
 

@@ -15,21 +15,18 @@ from streamproc.runtime.tasks import STEPS_AT_ONCE
 from tests.support.eventually import eventually
 from tests.support.runtime import (
     COPIES,
+    COPY_WORKER_MARKS,
     COUNTS,
     SECOND_SOURCE,
     SOURCE,
     CopyProcessor,
     copy_worker,
-    make_topics,
+    make_copy_topics,
     produce,
     read_partition,
 )
 
-pytestmark = [
-    pytest.mark.broker,
-    # Faust leaves sockets and transports of its consumer thread to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = COPY_WORKER_MARKS
 
 CURSOR = b"cursor"
 SOON_MILLISECONDS = 700
@@ -64,7 +61,7 @@ class Walking(CopyProcessor):
 async def topics(kafka: str, topic_prefix: str) -> Kafka:
     """The topics of the copy worker, with one partition."""
     cluster = Kafka(kafka, topic_prefix)
-    await make_topics(cluster, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), 1))
+    await make_copy_topics(cluster)
     return cluster
 
 
@@ -122,7 +119,7 @@ async def test_few_tasks_have_a_step_in_hand_at_once_and_the_others_take_records
 ) -> None:
     partitions = 4
     cluster = Kafka(kafka, topic_prefix)
-    await make_topics(cluster, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), partitions))
+    await make_copy_topics(cluster, partitions)
     go_on = asyncio.Event()
     begun: list[Walking] = []
 

@@ -15,30 +15,26 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.task import TaskSpec
 from tests.support.eventually import eventually
 from tests.support.runtime import (
-    COPIES,
     COPY_SPEC,
+    COPY_WORKER_MARKS,
     COUNTS,
     SECOND_SOURCE,
     SOURCE,
     CopyProcessor,
     Worker,
     copy_worker,
-    make_topics,
+    make_copy_topics,
     produce,
 )
 
-pytestmark = [
-    pytest.mark.broker,
-    # Faust leaves sockets and transports of its consumer thread to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = COPY_WORKER_MARKS
 
 
 async def test_a_chunk_that_fails_for_good_while_the_worker_stops_is_no_clean_stop(
     kafka: str, topic_prefix: str
 ) -> None:
     topics = Kafka(kafka, topic_prefix)
-    await make_topics(topics, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), 1))
+    await make_copy_topics(topics)
     workers: list[Worker] = []
 
     class Stopping(CopyProcessor):
@@ -65,7 +61,7 @@ async def test_a_task_that_does_not_hear_of_its_end_the_first_time_does_not_hold
 ) -> None:
     """A client that was just being stopped in the task has taken the cancellation for its own."""
     topics = Kafka(kafka, topic_prefix)
-    await make_topics(topics, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), 1))
+    await make_copy_topics(topics)
     unheard: list[asyncio.CancelledError] = []
 
     async def deaf() -> None:
@@ -86,7 +82,7 @@ async def test_a_task_that_does_not_hear_of_its_end_the_first_time_does_not_hold
 async def test_a_stop_while_the_broker_is_away_is_a_clean_one_and_ends_in_time() -> None:
     with LocalKafka() as broker:
         topics = Kafka(broker.bootstrap, "stopping.")
-        await make_topics(topics, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), 1))
+        await make_copy_topics(topics)
         async with copy_worker(topics) as worker:
             await eventually(lambda: bool(worker.tasks.owned) and worker.tasks.ready)
             broker.kill()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
@@ -26,6 +27,13 @@ SECOND_SOURCE = "second-source"
 COPIES = "copies"
 COUNTS = "counts"
 THREAD_LIMIT_SECONDS = 30.0
+
+#: What tests of a worker in their own process are marked with.
+COPY_WORKER_MARKS = [
+    pytest.mark.broker,
+    # Faust leaves sockets and transports of its consumer thread to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 class CopyProcessor:
@@ -171,6 +179,11 @@ async def make_topics(kafka: Kafka, topics: Mapping[str, int], configs: Mapping[
         )
     finally:
         await admin.close()
+
+
+async def make_copy_topics(kafka: Kafka, partitions: int = 1) -> None:
+    """Create the topics of a copy worker."""
+    await make_topics(kafka, dict.fromkeys((SOURCE, SECOND_SOURCE, COPIES, COUNTS), partitions))
 
 
 async def produce(kafka: Kafka, topic: str, records: Sequence[tuple[int, bytes, bytes | None]]) -> None:
