@@ -8,6 +8,7 @@ from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import Cause, Message, Occurrence
 from streamproc.matching.definitions import Definitions
+from streamproc.matching.groups import Group
 from tests.support.configuration import manual
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -177,6 +178,32 @@ def test_a_rule_without_an_access_key_is_counted_as_scanned(world: World) -> Non
         "distributions": 2, "validation-rules": 1, "segments": 1, "campaigns": 0, "live": 1, "scanned": 1,
     }  # fmt: skip
     assert (world.definitions.segment_type("seg_1"), world.definitions.segment_type("seg_2")) == ("external", None)
+
+
+@pytest.mark.parametrize(
+    "item", [{"product_id": "pen"}, {"product": {"id": "pen"}}, {"product": {"source_id": "pen"}, "product_id": None}]
+)
+def test_a_rule_about_a_product_is_found_wherever_a_line_has_its_id(world: World, item: dict[str, Any]) -> None:
+    pen = {"name": "order.items.any", "conditions": {"$is": [{"id": "pen", "object": "product"}]}}
+    world.put("validation-rules", "val_1", {"rules": {"1": pen}})
+    world.distribution("dist_1", "customer.order.paid", validation_rule_id="val_1")
+    found = [world.match("customer.order.paid", {"order": {"items": [one]}}) for one in (item, {"product_id": "ink"})]
+    assert (found, world.definitions.counts()["scanned"]) == ([["dist_1"], []], 0)
+
+
+def test_rules_stand_under_what_few_others_stand_under(world: World) -> None:
+    world.put("segments", "seg_1", {"id": "seg_1", "type": "external"})
+    for number in range(20):
+        common = {"name": "customer.segment", "conditions": {"$is": ["seg_1"]}}
+        rare = {"name": "customer.metadata", "property": "plan", "conditions": {"$is": [f"plan {number}"]}}
+        world.put("validation-rules", f"val_{number}", {"rules": {"1": common, "2": rare}})
+        world.distribution(f"dist_{number}", "customer.order.paid", validation_rule_id=f"val_{number}")
+    (bucket,) = world.definitions._buckets["customer.order.paid"].values()
+    met: list[Group] = []
+    for table in bucket._probed:
+        table.meet(world.facts("customer.order.paid", plan="plan 19"), met)
+    assert len(met) <= 2  # its own, and the one that came when nothing stood under the segment yet
+    assert world.match("customer.order.paid", plan="plan 19") == ["dist_19"]
 
 
 def test_the_index_is_empty_again_when_everything_has_gone(world: World) -> None:

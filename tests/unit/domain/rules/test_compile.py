@@ -7,6 +7,7 @@ import pytest
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.rules import RuleCompiler, check_rules
+from streamproc.domain.rules import compile as compile_module
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
@@ -47,10 +48,10 @@ def test_the_property_of_a_name_that_reads_none_is_ignored_whatever_it_is(surplu
 
 @pytest.mark.parametrize(
     ("amount", "expected"),
-    [(6, True), (5.5, True), (5, False), (4.5, False), (True, False), ("6", False), (None, False), ([6], False)],
+    [(1, True), (0.5, True), (0, False), (-0.5, False), (True, False), ("1", False), (None, False), ([1], False)],
 )
 def test_an_amount_is_compared_when_it_is_a_number(amount: object, expected: bool) -> None:
-    node = {"name": "order.amount", "conditions": {"$more_than": 5}}
+    node = {"name": "order.amount", "conditions": {"$more_than": 0}}
     assert holds(node, facts({"order": {"amount": amount}})) is expected
 
 
@@ -67,6 +68,14 @@ def test_the_same_leaf_in_two_rules_is_one_function() -> None:
     compiler, node = RuleCompiler(UTC), {"name": "order.amount", "conditions": {"$more_than": 5}}
     one, other = compiler.compile({"1": node}, "order"), compiler.compile({"a": dict(node)}, "order")
     assert one.check is other.check
+
+
+def test_of_shared_leaves_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile_module, "_MOST_LEAVES", 3)
+    compiler = RuleCompiler(UTC)
+    for amount in range(10):
+        compiler.compile({"1": {"name": "order.amount", "conditions": {"$more_than": amount}}}, "order")
+        assert len(compiler._leaves) <= 3
 
 
 @pytest.mark.parametrize(
