@@ -119,13 +119,6 @@ def build_application(settings: Settings) -> Application:
     definitions = Definitions(ZoneInfo(settings.time_zone))
     table = TableReader(kafka, Topic.DEFINITIONS, definitions.apply)
     gate = Gate(kafka, settings.app_id, CONFIG_TOPICS, table, watch, settings.tables_timeout)
-    options = TaskOptions(
-        group_id=settings.app_id,
-        chunk_records=settings.chunk_records,
-        linger_seconds=settings.linger_milliseconds / 1000,
-        transaction_timeout_seconds=settings.transaction_timeout,
-        make_store=in_memory if disk is None else partial(_make_store, disk),
-    )
     ledger = PostgresLedger(settings.postgres) if settings.postgres else NoLedger()
     health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
     unread = Unread(kafka, CONFIG_TOPICS)
@@ -135,7 +128,7 @@ def build_application(settings: Settings) -> Application:
         _customer_spec(settings, definitions, gate, partitions),
         _code_spec(definitions, gate, Desk(ledger, watch)),
     )
-    tasks = Tasks(specs, kafka, options, watch, host.on_fatal)
+    tasks = Tasks(specs, kafka, _task_options(settings, disk), watch, host.on_fatal)
     app = build_faust_app(
         group_id=settings.app_id,
         bootstrap=settings.kafka,
@@ -143,9 +136,8 @@ def build_application(settings: Settings) -> Application:
         session_timeout_seconds=settings.session_timeout,
         tasks=tasks,
     )
-    add_control_agent(app, kafka, tasks)
-    add_customers_agent(app, kafka, tasks)
-    add_codes_agent(app, kafka, tasks)
+    for add_agent in (add_control_agent, add_customers_agent, add_codes_agent):
+        add_agent(app, kafka, tasks)
     return Application(
         settings=settings,
         kafka=kafka,
@@ -164,6 +156,16 @@ def build_application(settings: Settings) -> Application:
         disk=disk,
         levels=LevelReader(ledger, definitions.configuration, lambda: _owns_first_code_task(tasks), watch),
         partitions=partitions,
+    )
+
+
+def _task_options(settings: Settings, disk: "DiskStores | None") -> TaskOptions:
+    return TaskOptions(
+        group_id=settings.app_id,
+        chunk_records=settings.chunk_records,
+        linger_seconds=settings.linger_milliseconds / 1000,
+        transaction_timeout_seconds=settings.transaction_timeout,
+        make_store=in_memory if disk is None else partial(_make_store, disk),
     )
 
 
