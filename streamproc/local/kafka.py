@@ -18,6 +18,8 @@ from streamproc.local.processes import spawn
 from streamproc.local.server import LocalServer
 
 EXISTING_BROKER_VARIABLE = "STREAMPROC_KAFKA"
+#: For a server that somebody else has started.
+ANSWER_LIMIT_SECONDS = 5.0
 _READY_LIMIT_SECONDS = 60.0
 _POLL_SECONDS = 0.03
 _PORT_ATTEMPTS = 3
@@ -30,6 +32,16 @@ _PORT_TAKEN = "Address already in use"
 def existing_broker() -> str | None:
     """Address of the broker that `STREAMPROC_KAFKA` names, if it does."""
     return os.environ.get(EXISTING_BROKER_VARIABLE) or None
+
+
+def answering_broker() -> str | None:
+    """Address of the broker that `STREAMPROC_KAFKA` names, if it does. Raises `LocalBrokerError` if nobody is there."""
+    named = existing_broker()
+    if named and not broker_answers(named, ANSWER_LIMIT_SECONDS):
+        raise LocalBrokerError(
+            f"no broker answers at {named}, which {EXISTING_BROKER_VARIABLE} names; unset it to start one here"
+        )
+    return named
 
 
 @contextmanager

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import orjson
 
-from streamproc.errors import LocalBrokerError, LocalPostgresError
+from streamproc.errors import LocalPostgresError
 from streamproc.local.addresses import broker_answers, postgres_answers
 from streamproc.local.cache import alone, cache_folder
-from streamproc.local.kafka import EXISTING_BROKER_VARIABLE, LocalKafka, existing_broker
+from streamproc.local.kafka import ANSWER_LIMIT_SECONDS, LocalKafka, answering_broker, existing_broker
 from streamproc.local.postgres import EXISTING_POSTGRES_VARIABLE, STOP, LocalPostgres, existing_postgres
 from streamproc.local.processes import end_by_id, is_running
 
-_ANSWER_LIMIT_SECONDS = 5.0
 _STOP_LIMIT_SECONDS = 20.0
 
 
@@ -86,19 +85,15 @@ def status(folder: Path) -> LocalState | None:
     state = _read(folder.absolute())
     bootstrap = state.bootstrap or existing_broker()
     postgres = state.postgres or existing_postgres()
-    if not bootstrap or not broker_answers(bootstrap, _ANSWER_LIMIT_SECONDS):
+    if not bootstrap or not broker_answers(bootstrap, ANSWER_LIMIT_SECONDS):
         state, bootstrap = replace(state, pid=None), None
-    if not postgres or not postgres_answers(postgres, _ANSWER_LIMIT_SECONDS):
+    if not postgres or not postgres_answers(postgres, ANSWER_LIMIT_SECONDS):
         state, postgres = replace(state, postgres_pid=None), None
     return replace(state, bootstrap=bootstrap, postgres=postgres) if bootstrap or postgres else None
 
 
 def _broker_up(state: LocalState, folder: Path) -> LocalState:
-    if named := existing_broker():
-        if not broker_answers(named, _ANSWER_LIMIT_SECONDS):
-            raise LocalBrokerError(
-                f"no broker answers at {named}, which {EXISTING_BROKER_VARIABLE} names; unset it to start one here"
-            )
+    if named := answering_broker():
         return replace(state, bootstrap=named)
     broker = LocalKafka(folder, outlives_parent=True)
     broker.start()
@@ -107,7 +102,7 @@ def _broker_up(state: LocalState, folder: Path) -> LocalState:
 
 def _database_up(state: LocalState, folder: Path) -> LocalState:
     if named := existing_postgres():
-        if not postgres_answers(named, _ANSWER_LIMIT_SECONDS):
+        if not postgres_answers(named, ANSWER_LIMIT_SECONDS):
             raise LocalPostgresError(
                 f"no PostgreSQL answers where {EXISTING_POSTGRES_VARIABLE} says; unset it to start one here"
             )

@@ -27,14 +27,11 @@ from streamproc.cli.demo.run import DemoOptions, DemoResult, run_demo
 from streamproc.cli.examples import examples
 from streamproc.errors import LocalBrokerError, SettingsError, StreamprocError
 from streamproc.local import state
-from streamproc.local.addresses import broker_answers
 from streamproc.local.jars import has_to_fetch
-from streamproc.local.kafka import existing_broker
+from streamproc.local.kafka import answering_broker, existing_broker
 from streamproc.local.kafka import kafka as local_or_existing_kafka
 from streamproc.runtime.kafka import Kafka
 from streamproc.settings import load_settings
-
-_ANSWER_LIMIT_SECONDS = 5.0
 
 
 @click.command(epilog=examples("streamproc demo", "streamproc demo --events 20000 --seed 7 --json"))
@@ -113,12 +110,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 @contextmanager
 def _broker(display: Display, *, keep: bool) -> Iterator[str]:
-    if named := existing_broker():
-        if not broker_answers(named, _ANSWER_LIMIT_SECONDS):
-            raise LocalBrokerError(
-                f"no broker answers at {named}, which STREAMPROC_KAFKA names; unset it to start one here"
-            )
-    else:
+    if not answering_broker():
         fetching = ", fetched first (43 MB, this once)" if has_to_fetch() else ""
         display.say(f"==> starting a Kafka broker on this machine{fetching}")
         if keep:
