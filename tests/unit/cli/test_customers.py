@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.structs import ConsumerRecord
 from click.testing import CliRunner, Result
 
 from streamproc.cli import main
 from streamproc.cli.asked_filter import AskedFilter, read_asked_filter
-from streamproc.cli.customer_search import Found
+from streamproc.cli.customer_search import Found, _state_of
 from streamproc.cli.customers import Question, as_document, as_lines
-from streamproc.domain.customers import NEW_CUSTOMER
+from streamproc.domain.customers import NEW_CUSTOMER, encode_customer
 from streamproc.domain.problems import Problem
 
 GOLD: dict[str, Any] = {"metadata.club": {"conditions": {"$is": "gold"}}}
@@ -110,3 +111,15 @@ def test_of_a_static_segment_those_of_whom_nothing_is_known_are_counted() -> Non
     assert as_document(question, Found(9, 2))["unknown"] == 3
     assert as_lines(question, Found(9, 2))[1:] == ["3 more are in its list, and nothing is known of them"]
     assert as_lines(question, Found(9, 5))[1:] == []
+
+
+def test_where_a_customers_record_was_cleaned_up_the_next_ones_is_not_taken_for_it() -> None:
+    known = replace(NEW_CUSTOMER, profile={"id": "ann", "name": "Ann"})
+
+    def fetched(key: bytes, value: bytes | None) -> list[ConsumerRecord]:
+        return [ConsumerRecord("customer-state", 0, 7, 0, 0, key, value, None, 0, 0, ())]
+
+    assert _state_of(fetched(b"ann", encode_customer(known)), b"ann") == known
+    assert _state_of(fetched(b"bob", encode_customer(known)), b"ann") is None
+    assert _state_of(fetched(b"ann", None), b"ann") is None
+    assert _state_of([], b"ann") is None

@@ -8,6 +8,9 @@ import pytest
 from streamproc.domain.depth import MAX_DEPTH, is_too_deep
 from streamproc.domain.profiles import changed_fields, merge_profile, replace_profile
 
+# Of so many fields the whole is compared, before each is looked at.
+MANY = {f"field {number}": number for number in range(10)}
+
 
 def nested(depth: int) -> Any:
     value: Any = 1
@@ -81,13 +84,14 @@ def test_an_unchanged_customer_is_the_same_object(customer: dict[str, Any]) -> N
     assert merge_profile(profile, customer) is profile
 
 
+@pytest.mark.parametrize("known", [{}, MANY], ids=["few fields", "many fields"])
 @pytest.mark.parametrize(
     "customer",
     [{"metadata": {"vip": 1}}, {"flag": 0}, {"tags": [True]}, {"other": {"a": [1]}}],
 )
-def test_true_is_not_one(customer: dict[str, Any]) -> None:
-    profile = {"metadata": {"vip": True}, "flag": False, "tags": [1], "other": {"a": [True]}}
-    merged = merge_profile(profile, customer)
+def test_true_is_not_one(customer: dict[str, Any], known: dict[str, Any]) -> None:
+    profile = {**known, "metadata": {"vip": True}, "flag": False, "tags": [1], "other": {"a": [True]}}
+    merged = merge_profile(profile, {**known, **customer})
     assert orjson.dumps(merged) == orjson.dumps({**profile, **customer})
 
 
@@ -132,7 +136,8 @@ def test_a_profile_may_be_as_deep_as_the_limit_and_no_deeper() -> None:
     assert [is_too_deep({"a": nested(MAX_DEPTH)}), is_too_deep({"a": nested(MAX_DEPTH + 1)})] == [False, True]
 
 
+@pytest.mark.parametrize("known", [{}, MANY], ids=["few fields", "many fields"])
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 300, 1000])
-def test_merging_something_too_deep_does_not_raise(depth: int) -> None:
-    profile = {"metadata": {"a": nested(MAX_DEPTH - 1)}}
-    assert is_too_deep(merge_profile(profile, {"metadata": {"a": nested(depth)}}))
+def test_merging_something_too_deep_does_not_raise(depth: int, known: dict[str, Any]) -> None:
+    profile = {**known, "metadata": {"a": nested(MAX_DEPTH - 1)}}
+    assert is_too_deep(merge_profile(profile, {**known, "metadata": {"a": nested(depth)}}))

@@ -10,7 +10,7 @@ import pytest
 
 from streamproc.domain.configuration import InForce
 from streamproc.domain.customers import NEW_CUSTOMER
-from streamproc.matching.segments import ComputedSegments
+from streamproc.matching.segments import _KEPT, ComputedSegments
 from tests.support.configuration import segment
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -35,6 +35,15 @@ def on(attribute: str, operator: str, value: Any) -> dict[str, Any]:
 
 def ids(segments: Any) -> list[str]:
     return [one.id for one in segments]
+
+
+def test_of_what_was_found_for_some_changes_only_so_much_is_remembered() -> None:
+    names = [f"metadata.{letter}" for letter in "abcdefghijk"]
+    segments = with_segments(**{f"seg_{name}": on(name, "$is", "x") for name in names})
+    for number in range(2 ** len(names)):
+        changed = [name for place, name in enumerate(names) if number >> place & 1]
+        assert ids(segments.affected(changed)) == [f"seg_{name}" for name in changed]
+        assert len(segments._found) <= _KEPT
 
 
 def test_a_static_segment_holds_those_that_it_lists_whatever_is_known_of_them() -> None:

@@ -1,7 +1,8 @@
 """States that stay decoded between chunks: the latest, and never more than there is room for."""
 
 from streamproc.domain.customers import NEW_CUSTOMER
-from streamproc.processing.customer_states import _KEPT_BYTES, DecodedStates
+from streamproc.processing.customer_states import _KEPT_BYTES, DecodedStates, StagedStates
+from streamproc.runtime.store import StateStore
 
 QUARTER = _KEPT_BYTES // 4  # of which two fill the half that is for new ones
 
@@ -41,3 +42,14 @@ def test_a_customer_who_is_forgotten_is_found_in_neither_half() -> None:
         decoded.keep(key, QUARTER, NEW_CUSTOMER)
     decoded.forget(b"a")
     assert kept(decoded, b"a", b"b") == [b"b"]
+
+
+def test_what_several_inputs_of_a_chunk_bring_adds_up_in_the_bound_of_a_state() -> None:
+    states = StagedStates(StateStore(), DecodedStates())
+    assert states.get(b"a") is None
+    bounds = []
+    for _ in range(3):
+        bounds.append(states.size_after(b"a", NEW_CUSTOMER, 1_000))
+        states.put(b"a", NEW_CUSTOMER, bounds[-1])
+    assert bounds == [bounds[0], 2 * bounds[0], 3 * bounds[0]]
+    assert bounds[0] >= 4_000

@@ -5,6 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
+from streamproc.domain.receipts import Receipt
+from streamproc.processing.manual import ManualDistributions
 from tests.support.codes import CODES
 from tests.support.configuration import campaign, dynamic_segment, manual, segment
 from tests.support.control import HOLD, MINUTE, NOW, ControlTask
@@ -228,6 +230,24 @@ def test_how_many_are_in_each_state_is_told_also_after_a_restart(control: Contro
     assert {key: number for key, number in control.take().levels.items() if number} == expected
     control.restart()
     assert control.take().levels == expected
+
+
+def test_a_release_at_which_something_fails_is_shown_and_tried_again_each_second(
+    control: ControlTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> list[Receipt]:
+        raise ZeroDivisionError
+
+    control.push("distributions", manual())
+    with monkeypatch.context() as patched:
+        patched.setattr(ManualDistributions, "due", broken)
+        control.wait(HOLD)
+        state, _, problem = control.states["distr_1"]
+        assert (state, str(problem).partition(" at ")[0]) == ("held", "unexpected_error: ZeroDivisionError")
+        assert (control.commands, control.processor.wake_at) == ([], control.now + 1_000)
+    control.wait(1_000)
+    assert control.states["distr_1"] == ("sending", 0, None)
+    assert [command["kind"] for _, command in control.commands] == ["send", "send"]
 
 
 def test_after_a_restart_a_hold_goes_on_and_one_that_is_overdue_is_released_at_once(control: ControlTask) -> None:

@@ -1,5 +1,7 @@
 """Slices become chunks in their order, each record exactly once."""
 
+import asyncio
+
 from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +58,15 @@ async def test_dropping_acknowledges_everything_and_makes_room() -> None:
     assert not waiting.has_room
     waiting.drop()
     assert (done, waiting.has_room, waiting.take(10)) == ([1], True, None)
+
+
+async def test_who_waits_learns_that_everything_was_dropped() -> None:
+    waiting = WaitingSlices(limit=2)
+    waiter = asyncio.create_task(waiting.wait())
+    await asyncio.sleep(0)
+    assert not waiter.done()
+    waiting.drop()
+    await asyncio.wait_for(waiter, 5)
 
 
 async def test_nothing_to_take_lets_the_waiter_wait_again() -> None:
