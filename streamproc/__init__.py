@@ -9,5 +9,7 @@ A newcomer follows one event, in this order:
 5. `domain`      rules, actions, channels, the job and its id,
 6. `runtime`     again: everything that follows, in one Kafka transaction.
 
-Nothing calls back up. `app` puts the parts together, `cli` is how people use them.
+Nothing calls back up. `app` puts the parts together, `cli` is how people use them. Beside the way of an event stand
+`codes` (unique codes in their database), `operations` (metrics, health, topics) and `local` (for development). Each
+package's docstring leads through its modules.
 """

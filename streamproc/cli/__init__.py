@@ -1,4 +1,14 @@
-"""The command line: one file per command, imported when its command is called."""
+"""The command line: one file per command, imported when its command is called.
+
+What commands share:
+
+* Brokers and database: `connection` and `database` (the options), `reading`, and of compacted topics the `latest`.
+* Configuration: `configuration_files`, `pushing`, the `answers` to both, what is `in_force`, an `asked_filter`.
+* Input and output: `input_file`, `json_lines`, `time_zone`, `tables`, `progress`, `examples`.
+* The larger part of one command: `simulation`, `status_overview`, `customer_search`.
+
+`make schemas` runs `schemas`, of `record_models` and `command_models`, and `asyncapi`, of `topic_meanings`.
+"""
 
 from importlib import import_module
 

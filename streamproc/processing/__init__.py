@@ -7,8 +7,8 @@ tests are its hosts; what is true in one host is true in all.
   `memberships`, `outgoing`), a step of long work a `customer_step`. `scans` says which work is next: `updates` (brought
   by `bringing`, of `segments_in_force` and `days`), `sends` (by a `send_walk` and its `sender`) or `counts`.
 * The control task: `control`, one record or hold at a time, as `changes`. `judging` decides what is in force,
-  `segment_syncs`, `manual` and `backfills` what is under way (through `orders`), `statuses` what people see, and
-  `read_marks` know what was read before.
+  `segment_syncs`, `manual` and `backfills` what is under way (through `orders`), `statuses` what people see.
+  `read_marks` know what was read before, `hearing` what has to be read before a release.
 * The code task: `codes`, with `waiting_requests`.
 * All of them: `dead_letters`.
 """

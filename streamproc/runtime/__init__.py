@@ -32,8 +32,8 @@ The protocol, in the order in which it happens, and why each step is there:
 `table` is apart from all this: a reader without a group that follows a compacted topic from its beginning.
 
 Around it: `compiled` and `preflight` say what must hold before anything starts, `host` runs Faust and the readers, the
-`gate` holds the first chunk back until the table is complete, `lag` measures, and `listener` is whom all of them
-tell. `slices` and `chunks` are the form of what is fetched and of what is handled; `store` and `disk_store` keep state.
-`kafka`, `security`, `offsets`, `patience` and `cancelling` are what several of these need; `process_memory` is how the
-process has its memory.
+`gate` holds the first chunk back until the table is complete, `lag` measures, `unread` tells what stands in a topic
+behind what was read, and `listener` is whom all of them tell. `slices` and `chunks` are the form of what is fetched and
+of what is handled; `store` and `disk_store` keep state. `kafka`, `security`, `offsets`, `patience` and `cancelling` are
+what several of these need; `process_memory` is how the process has its memory.
 """

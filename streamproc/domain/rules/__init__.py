@@ -1,4 +1,10 @@
-"""Rules and filters: the checks on them, and their compilation into functions of what they read."""
+"""Rules and filters: the checks on them, and their compilation into functions of what they read.
+
+* Validation rules: the `names` that they may have, `check`, `logic`; `compile` makes `conditions` of them, with their
+  `leaves` and the quantifiers over `order_lines` and its `references`.
+* Filters of segments: their `attributes`, `check_filter`; `compile_filter` makes `filters` of them.
+* Both: `operators` and `times` on `values`, and `check_operators`.
+"""
 
 from streamproc.domain.rules.check import RuleFindings, check_rules
 from streamproc.domain.rules.check_filter import FilterFindings, check_filter

@@ -1,0 +1,23 @@
+"""A package's docstring leads through all of it."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import streamproc
+from streamproc.cli import COMMANDS
+
+ROOT = Path(streamproc.__file__).parent
+PACKAGES = sorted(file.parent for file in ROOT.rglob("__init__.py") if file.parent != ROOT)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: str(package.relative_to(ROOT)))
+def test_a_package_names_each_of_its_modules(package: Path) -> None:
+    told = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    modules = {file.stem for file in package.glob("*.py")} | {
+        file.parent.name for file in package.glob("*/__init__.py")
+    }
+    named = {"__init__", *re.findall(r"`(\w+)`", told), *(COMMANDS if package.name == "cli" else ())}
+    assert modules - named == set()
