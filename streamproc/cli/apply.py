@@ -16,7 +16,7 @@ from streamproc.cli.configuration_files import (
 )
 from streamproc.cli.connection import connection_options, reach
 from streamproc.cli.examples import examples
-from streamproc.cli.pushing import Judged, push
+from streamproc.cli.pushing import Judged, if_version_option, push, timeout_option
 from streamproc.runtime.kafka import Kafka
 
 
@@ -28,10 +28,8 @@ from streamproc.runtime.kafka import Kafka
     )
 )
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--if-version", type=click.IntRange(0), help="Only if this version of the object is in force.")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=30, show_default=True, help="Seconds without verdict."
-)
+@if_version_option
+@timeout_option
 @click.option("--json", "as_json", is_flag=True, help="One verdict a line, with its file and line.")
 @connection_options
 def apply(*, kafka: Kafka, path: Path, if_version: int | None, timeout: float, as_json: bool) -> None:

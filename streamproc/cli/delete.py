@@ -10,7 +10,7 @@ from streamproc.cli.connection import connection_options, reach
 from streamproc.cli.examples import examples
 from streamproc.cli.get import not_in_force
 from streamproc.cli.in_force import read_in_force
-from streamproc.cli.pushing import push_deletion
+from streamproc.cli.pushing import if_version_option, push_deletion, timeout_option
 from streamproc.domain.configuration import KINDS
 from streamproc.runtime.kafka import Kafka
 
@@ -22,10 +22,8 @@ from streamproc.runtime.kafka import Kafka
 )
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("object_id", metavar="ID")
-@click.option("--if-version", type=click.IntRange(0), help="Only if this version of the object is in force.")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=30, show_default=True, help="Seconds without verdict."
-)
+@if_version_option
+@timeout_option
 @click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
 @connection_options
 def delete(*, kafka: Kafka, kind: str, object_id: str, if_version: int | None, timeout: float, as_json: bool) -> None:

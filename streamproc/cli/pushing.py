@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import click
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
@@ -19,6 +20,13 @@ from streamproc.runtime.kafka import Kafka
 from streamproc.topics import INPUT_LIMIT, Topic
 
 _Pushed = TypeVar("_Pushed")
+
+if_version_option = click.option(
+    "--if-version", type=click.IntRange(0), help="Only if this version of the object is in force."
+)
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=30, show_default=True, help="Seconds without verdict."
+)
 
 
 class NoVerdictError(StreamprocError):
