@@ -5,6 +5,7 @@ STREAMPROC_PURE=1 does the same on purpose.
 """
 
 import os
+import sys
 
 from setuptools import Extension, setup
 
@@ -54,8 +55,14 @@ def compiled() -> list[Extension]:
         return []
     from mypyc.build import mypycify  # noqa: PLC0415  (not needed without it)
 
+    cutting = Extension("streamproc.domain._cut", ["streamproc/domain/_cut.c"], extra_compile_args=["-O3"])
     options = ["--config-file=", "--ignore-missing-imports"]
     modules: list[Extension] = mypycify([*options, *EVENT_PATH], opt_level="3", group_name="streamproc.event_path")
+    if sys.platform == "linux":
+        for module in modules:
+            # Calls among the modules need not go through the table of what another library might replace.
+            module.extra_compile_args += ["-fvisibility=hidden", "-fno-semantic-interposition"]
+    modules.append(cutting)
     for module in modules:
         module.optional = True
     return modules

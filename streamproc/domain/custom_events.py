@@ -23,7 +23,7 @@ def occurrences_after(occurrences: Occurrences, event: Event) -> Occurrences:
 
     A late event counts, and leaves the latest time as it is.
     """
-    name = custom_event_name(event.data)
+    name = custom_event_name(event.outline)
     if name is None:
         return occurrences
     written: str = event.body["created_at"]

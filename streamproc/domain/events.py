@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from streamproc.domain.catalogue import KNOWN_EVENTS
+from streamproc.domain.cut import MARK, cut_lines
 from streamproc.domain.outcomes import Ignored, Parked
 from streamproc.topics import INPUT_LIMIT
 
@@ -32,9 +33,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True, init=False)  # the `__init__` that a dataclass makes is not compiled
 class Event:
-    """A decoded fact about a customer. Nothing of it changes once it was read.
+    """A decoded fact about a customer. Nothing of what it says changes once it was read.
 
-    `body` is the whole event, `data` and `customer` are its parts; `created_at` keeps the offset that it was sent with.
+    `body` is the whole event, `outline` its `data` and `customer` a part of that; `created_at` keeps the offset that it
+    was sent with. While the lines of the order have not been decoded, `lines` is their JSON, and the order has null in
+    their place: `data` is for whoever may read them.
     """
 
     id: str
@@ -42,8 +45,9 @@ class Event:
     created_at: datetime
     customer_id: str
     body: dict[str, Any]
-    data: dict[str, Any]
+    outline: dict[str, Any]
     customer: dict[str, Any]
+    lines: bytes | None
 
     def __init__(
         self,
@@ -52,28 +56,39 @@ class Event:
         created_at: datetime,
         customer_id: str,
         body: dict[str, Any],
-        data: dict[str, Any],
+        outline: dict[str, Any],
         customer: dict[str, Any],
+        lines: bytes | None = None,
     ) -> None:
         self.id = id
         self.type = type
         self.created_at = created_at
         self.customer_id = customer_id
         self.body = body
-        self.data = data
+        self.outline = outline
         self.customer = customer
+        self.lines = lines
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's `data`, with all that it holds."""
+        lines = self.lines
+        if lines is not None:
+            self.outline["order"]["items"] = orjson.loads(lines)
+            self.lines = None
+        return self.outline
 
     @property
     def segment_id(self) -> str | None:
         """The segment of an entered or left event; None where the event names none."""
-        return text_in(self.data.get("segment"), "id")
+        return text_in(self.outline.get("segment"), "id")
 
     @property
     def is_own_publication(self) -> bool:
         """Whether upstream echoes a publication of which this system made the id."""
         if self.type != PUBLICATION_SUCCEEDED:
             return False
-        publication = self.data.get("publication")
+        publication = self.outline.get("publication")
         found = publication.get("id") if type(publication) is dict else None
         return type(found) is str and _OWN_PUBLICATION.fullmatch(found) is not None
 
@@ -83,7 +98,7 @@ def read_event(key: bytes | None, value: bytes | None) -> Event | Ignored | Park
 
     Of two equal keys in one JSON object the last one counts. Unknown fields are kept.
     """
-    body = read_json(value)
+    body, lines = _read_body(value)
     if type(body) is not dict:
         return body if isinstance(body, Parked) else Parked("invalid_event", "not an object")
     event_id = body.get("id")
@@ -98,7 +113,7 @@ def read_event(key: bytes | None, value: bytes | None) -> Event | Ignored | Park
     customer: Any = data.get("customer")
     customer_id = customer.get("id") if type(customer) is dict else None
     if type(customer_id) is str and customer_id and key == customer_id.encode():
-        return Event(event_id, event_type, instant, customer_id, body, data, customer)
+        return Event(event_id, event_type, instant, customer_id, body, data, customer, lines)
     if type(customer_id) is str and customer_id:
         return Parked("wrong_key", "the record's key is not data.customer.id", type=event_type)
     return Parked("invalid_event", "data.customer.id is not a text, or empty", type=event_type)
@@ -115,6 +130,32 @@ def read_json(value: bytes | None) -> Any:
     except orjson.JSONDecodeError as error:
         # The message holds a place and a cause, nothing of the text.
         return Parked("invalid_json", str(error))
+
+
+def _read_body(value: bytes | None) -> tuple[Any, bytes | None]:
+    """Decode an event; of an order perhaps without its lines, which are then the second, in JSON."""
+    if value is not None and len(value) <= INPUT_LIMIT:
+        cut = cut_lines(value)
+        if cut is not None:
+            rest, lines = cut
+            body = _read_rest(rest)
+            if body is not None:
+                return body, lines
+    return read_json(value), None
+
+
+def _read_rest(rest: bytes) -> Any:
+    """Decode an event of which something was cut out; None where that were not the lines of its order."""
+    try:
+        body = orjson.loads(rest)
+    except orjson.JSONDecodeError:
+        return None  # of the whole event it is told what is wrong with it, and where
+    data = body.get("data") if type(body) is dict else None
+    order = data.get("order") if type(data) is dict else None
+    if type(order) is not dict or order.get("items") != MARK:
+        return None
+    order["items"] = None
+    return body
 
 
 def text_in(value: Any, name: str) -> str | None:

@@ -23,7 +23,6 @@ class Facts:
         "_lines",
         "_order",
         "_order_metadata",
-        "data",
         "event",
         "loyalty_tier",
         "now",
@@ -34,7 +33,6 @@ class Facts:
     def __init__(self, event: Event, profile: Profile | None, segments: list[str], loyalty_tier: object = None) -> None:
         self.event = event
         self.now = event.created_at
-        self.data = event.data
         self.profile = profile
         self.segments = segments
         self.loyalty_tier = loyalty_tier
@@ -55,10 +53,10 @@ class Facts:
 
     @property
     def order(self) -> dict[str, Any]:
-        """The order of the event, empty where it has none."""
+        """The order of the event, empty where it has none; its lines are read by `items` and `lines`."""
         found = self._order
         if found is None:
-            found = self._order = _object_in(self.data, "order")
+            found = self._order = _object_in(self.event.outline, "order")
         return found
 
     @property
@@ -74,23 +72,29 @@ class Facts:
         """The metadata of the custom event, empty where it has none."""
         found = self._custom_event_metadata
         if found is None:
-            found = self._custom_event_metadata = _object_in(self.data.get("event"), "metadata")
+            found = self._custom_event_metadata = _object_in(self.event.outline.get("event"), "metadata")
         return found
+
+    @property
+    def items(self) -> Any:
+        """What stands in the order for its lines, None where nothing does."""
+        return _object_in(self.event.data, "order").get("items")
 
     @property
     def lines(self) -> list[Line]:
         """The lines of the order, read when a rule first asks for them."""
         lines = self._lines
         if lines is None:
-            lines = self._lines = read_lines(self.order)
+            lines = self._lines = read_lines(self.items)
         return lines
 
     def payload(self) -> dict[str, Any]:
         """Return the objects that placeholders read: the event's, its customer completed from the state."""
-        customer = self.data.get("customer")
+        data = self.event.data
+        customer = data.get("customer")
         given = customer if type(customer) is dict else {}
         known = {key: value for key, value in given.items() if value is not None}
-        return {**self.data, "customer": {**known, **(self.profile or {})}}
+        return {**data, "customer": {**known, **(self.profile or {})}}
 
 
 def _object_in(value: Any, name: str) -> dict[str, Any]:

@@ -183,7 +183,7 @@ class Occurrence:
 
     def data(self, attached: Attached) -> bytes:
         """Return the JSON of all objects of the event and of an action."""
-        data, added = self.facts.data, attached.objects
+        data, added = self.facts.event.data, attached.objects
         if not data.keys().isdisjoint(added):
             return orjson.dumps({**data, **added})
         if self._data is None:

@@ -1,6 +1,6 @@
 """The lines of an order as rules see them: price, quantity, amount, and what each line is of."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import Any, Literal
 
 Kind = Literal["product", "sku", "products_collection"]
@@ -54,9 +54,8 @@ class Line:
         return found
 
 
-def read_lines(order: Mapping[str, Any]) -> list[Line]:
-    """Return the lines of an order; entries that are no objects are none."""
-    items = order.get("items")
+def read_lines(items: Any) -> list[Line]:
+    """Return the lines in an order's `items`; entries that are no objects are none."""
     return [Line(item) for item in items if type(item) is dict] if type(items) is list else []
 
 

@@ -39,19 +39,19 @@ _UNKNOWN = [None, None]
 
 def points_after(points: ByCampaign, event: Event) -> ByCampaign:
     """Return the points after one of `POINTS_EVENTS`; the same object when it changes nothing."""
-    balance = _balance(event.data)
-    return points if balance is None else _put(points, event.data, balance)
+    balance = _balance(event.outline)
+    return points if balance is None else _put(points, event.outline, balance)
 
 
 def tiers_after(tiers: ByCampaign, event: Event) -> ByCampaign:
     """Return the tiers after one of `TIER_EVENTS`; the same object when it changes nothing."""
     if event.type == _TIER_LEFT:
-        left = text_in(event.data.get("campaign"), "id")
+        left = text_in(event.outline.get("campaign"), "id")
         if left not in tiers:
             return tiers
         return {campaign: tier for campaign, tier in tiers.items() if campaign != left}
-    tier = text_in(event.data.get(_TIER_OBJECTS[event.type]), "id")
-    return tiers if tier is None else _put(tiers, event.data, tier)
+    tier = text_in(event.outline.get(_TIER_OBJECTS[event.type]), "id")
+    return tiers if tier is None else _put(tiers, event.outline, tier)
 
 
 def by_id_and_name(entries: ByCampaign) -> dict[str, Any]:

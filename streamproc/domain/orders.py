@@ -41,7 +41,7 @@ NO_ORDERS: Final[Orders] = [{}, 0, 0]
 
 def orders_after(orders: Orders, event: Event) -> Orders:
     """Return the orders after an order event; the same object when it changes nothing."""
-    order: Any = event.data.get("order")
+    order: Any = event.outline.get("order")
     order_id = order.get("id") if type(order) is dict else None
     if type(order_id) is not str or not order_id:
         return orders

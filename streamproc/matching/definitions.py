@@ -57,7 +57,7 @@ class Definitions:
             return ()
         buckets = self._buckets[event]
         found: list[CompiledDistribution] = []
-        for key in select(facts.data):
+        for key in select(facts.event.outline):
             bucket = buckets.get(key)
             if bucket is not None:
                 found = merge(found, bucket.match(facts, self._generation, self._refreshing))

@@ -188,7 +188,7 @@ class _Items(ValueTable):
 
     def carried(self, facts: Facts) -> list[Any]:
         found: list[Any] = []
-        items = facts.order.get("items")
+        items = facts.items
         if type(items) is list:
             for item in items:
                 if type(item) is dict:

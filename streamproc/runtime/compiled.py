@@ -52,9 +52,14 @@ def stale_modules(root: Path = Path(streamproc.__file__).parent) -> list[Path]:
     """Return the compiled modules of a source checkout of which the source has changed since, as files."""
     if not (root.parent / "setup.py").exists():
         return []
-    compiled = [file for file in sorted(root.rglob(f"*{EXTENSION_SUFFIXES[0]}")) if _source(file).exists()]
-    return [file for file in compiled if _source(file).stat().st_mtime > file.stat().st_mtime]
+    compiled = sorted(root.rglob(f"*{EXTENSION_SUFFIXES[0]}"))
+    return [
+        file
+        for file in compiled
+        if any(source.stat().st_mtime > file.stat().st_mtime for source in _sources(file) if source.exists())
+    ]
 
 
-def _source(compiled: Path) -> Path:
-    return compiled.with_name(compiled.name.removesuffix(EXTENSION_SUFFIXES[0]) + ".py")
+def _sources(compiled: Path) -> list[Path]:
+    name = compiled.name.removesuffix(EXTENSION_SUFFIXES[0])
+    return [compiled.with_name(name + suffix) for suffix in (".py", ".c")]

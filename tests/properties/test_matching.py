@@ -168,7 +168,7 @@ class NaiveMatching:
         trigger = record["trigger"]
         if record["status"] != "live" or trigger["event"] != facts.event.type or self._is_blocked(record):
             return False
-        return self._is_selected(trigger, facts.data) and self._rule_holds(trigger, facts)
+        return self._is_selected(trigger, facts.event.data) and self._rule_holds(trigger, facts)
 
     def _is_blocked(self, record: dict[str, Any]) -> bool:
         trigger = record["trigger"]
@@ -219,7 +219,7 @@ class NaiveMatching:
         rules = self.in_force["validation-rules", trigger["validation_rule_id"]]["rules"]
         family = FAMILIES[trigger["event"]]
         return naive_rules.rules_hold(
-            rules, naive_rules.World(family, facts.data, facts.profile or {}, facts.segments, None, NOW, UTC)
+            rules, naive_rules.World(family, facts.event.data, facts.profile or {}, facts.segments, None, NOW, UTC)
         )
 
 

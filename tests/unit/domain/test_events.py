@@ -34,7 +34,7 @@ def test_a_good_event_is_read_whole() -> None:
         created_at=INSTANT,
         customer_id="cus_1",
         body={**BODY, "surplus": 1},
-        data=BODY["data"],
+        outline=BODY["data"],
         customer={"id": "cus_1", "name": "Ann"},
     )
 

@@ -1,0 +1,3 @@
+MARK: str
+
+def cut_lines(value: bytes, /) -> tuple[bytes, bytes] | None: ...
