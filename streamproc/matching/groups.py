@@ -13,16 +13,18 @@ by_id = attrgetter("id")
 class Group:
     """Members that share one rule.
 
-    It may be met several times when it stands under several keys (`filed`; None while it stands nowhere). `ready` are
-    the members that are not blocked, by id, as of the generation `checked`.
+    An event may meet it several times, under several keys (`filed`; None while it stands nowhere) or under one that it
+    carries several times; `asked` is the number of the event for which it was decided last. `ready` are the members
+    that are not blocked, by id, as of the generation `checked`.
     """
 
-    __slots__ = ("_left", "_left_first", "checked", "filed", "members", "ready")
+    __slots__ = ("_left", "_left_first", "asked", "checked", "filed", "members", "ready")
 
     def __init__(self) -> None:
         self.members: list[CompiledDistribution] = []
         self.ready: list[CompiledDistribution] = []
         self.checked = -1
+        self.asked = 0
         # The first one by itself: mostly no other one is asked, and it is nearer in memory than a tuple's first.
         self._left_first: Check | None = None
         self._left: tuple[Check, ...] = ()

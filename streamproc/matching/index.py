@@ -6,20 +6,25 @@ decides what the key has not decided. Rules without such a key are decided for e
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from streamproc.domain.facts import Facts
 from streamproc.domain.rules.conditions import Access, Check, Condition, Source
 from streamproc.matching.distributions import CompiledDistribution
-from streamproc.matching.groups import Group, merge
+from streamproc.matching.groups import Group, by_id, merge
 from streamproc.matching.tables import Table, make_table
+
+#: So many groups are merged one by one; more of them are sorted, because each merge walks all that was found.
+_FEW: Final = 8
 
 
 class Bucket:
     """The distributions of one trigger and selector."""
 
-    __slots__ = ("_groups", "_plain", "_probed", "_scanned", "_tables")
+    __slots__ = ("_events", "_groups", "_plain", "_probed", "_scanned", "_tables")
 
     def __init__(self) -> None:
+        self._events = 0  # that have asked its groups
         self._plain: Group = Group()  # those without a rule
         self._groups: dict[str, Group] = {}
         self._scanned: list[Group] = []
@@ -49,14 +54,23 @@ class Bucket:
             table.meet(facts, met)
         if self._scanned:
             met.extend(self._scanned)
-        found = plain.ready
+        # An order of a thousand lines of one collection meets what is filed under that a thousand times.
+        event = self._events = self._events + 1
+        found, merged = plain.ready, 0
+        more: list[CompiledDistribution] = []
         for group in met:
+            if group.asked == event:
+                continue
+            group.asked = event
             if group.holds(facts):
                 if group.checked != generation:
                     refresh(group)
-                if group.ready:
+                if merged < _FEW:
                     found = merge(found, group.ready)
-        return found
+                    merged += 1
+                else:
+                    more.extend(group.ready)
+        return sorted(found + more, key=by_id) if more else found
 
     def add(self, member: CompiledDistribution, rule_id: str | None) -> bool:
         """File a distribution; tells whether its rule is new here, so that `file` has to follow."""
