@@ -165,22 +165,28 @@ def text_in(value: Any, name: str) -> str | None:
 
 
 def parse_instant(text: str) -> datetime | None:
+    """Read an RFC 3339 date-time with its offset, at which something can have happened; None if it is not one.
+
+    The years 1 and 9999 are refused: no time zone could show them all.
+    """
+    instant = parse_date_time(text)
+    return instant if instant is not None and FIRST_YEAR <= instant.year <= LAST_YEAR else None
+
+
+def parse_date_time(text: str) -> datetime | None:
     """Read an RFC 3339 date-time with its offset; None if it is not one.
 
-    The years 1 and 9999 are refused: no time zone could show them all. A leap second is read as the second after
-    :59. Digits beyond microseconds are cut.
+    A leap second is read as the second after :59. Digits beyond microseconds are cut.
     """
     length = len(text)
     try:
         # The forms that nearly every producer writes, 2026-11-24T10:00:00Z with or without milliseconds. The standard
         # parser takes more than RFC 3339 does, so the places of all separators are looked at.
         if text[4:17:3] == "--T::" and text[-1] == "Z" and (length == 20 or (length == 24 and text[19] == ".")):
-            instant = datetime.fromisoformat(text)
-        else:
-            return _parse_any_instant(text)
+            return datetime.fromisoformat(text)
     except ValueError:
-        return _parse_any_instant(text)
-    return instant if FIRST_YEAR <= instant.year <= LAST_YEAR else None
+        pass
+    return _parse_any_form(text)
 
 
 def instant_of(milliseconds: int) -> datetime:
@@ -197,7 +203,7 @@ def format_instant(milliseconds: int) -> str:
     return instant_of(milliseconds).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _parse_any_instant(text: str) -> datetime | None:
+def _parse_any_form(text: str) -> datetime | None:
     found = _INSTANT.fullmatch(text)
     if found is None:
         return None
@@ -206,11 +212,9 @@ def _parse_any_instant(text: str) -> datetime | None:
     plain = f"{date}T{minutes}{'59' if is_leap else seconds}{(fraction or '')[:7]}{offset or '+00:00'}"
     try:
         instant = datetime.fromisoformat(plain)
-    except ValueError:
+        return instant + timedelta(seconds=1) if is_leap else instant
+    except (ValueError, OverflowError):
         return None
-    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
-        return None
-    return instant + timedelta(seconds=1) if is_leap else instant
 
 
 def _form_problem(event_id: object, event_type: object, instant: datetime | None) -> str:

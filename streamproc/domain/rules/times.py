@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from streamproc.domain.rules.values import BadValue, Operand, Test, read_day, read_days, read_instant
+from streamproc.domain.rules.values import BadValue, Operand, Test, moved_to, read_day, read_days, read_instant
 
 _DURATION = re.compile(
     r"P(?=.)(?:(\d{1,5})W)?(?:(\d{1,7})D)?(?:T(?=.)(?:(\d{1,8})H)?(?:(\d{1,9})M)?(?:(\d{1,10}(?:\.\d{1,6})?)S)?)?",
@@ -111,7 +111,7 @@ def timeframe_daily_hours(operand: Operand) -> Test:
     zone = operand.zone
 
     def test(instant: datetime, _now: datetime) -> bool:
-        local = instant.astimezone(zone)
+        local = moved_to(zone, instant)
         minute, day = local.hour * 60 + local.minute, _weekday(local)
         if start <= end:
             return start <= minute < end and day in days

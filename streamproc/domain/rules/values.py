@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
-from streamproc.domain.events import FIRST_YEAR, LAST_YEAR, parse_instant
+from streamproc.domain.events import parse_date_time
 
 Mode = Literal["rule", "filter"]
 Test = Callable[[Any, datetime], bool]
@@ -60,10 +60,10 @@ def read_instant(value: Any, zone: tzinfo) -> datetime | None:
     if type(value) is not str or len(value) < _DATE_LENGTH:
         return None
     if len(value) > _DATE_LENGTH:
-        return parse_instant(value)
+        return parse_date_time(value)
     day = _read_date(value)
     # In UTC, because Python compares two instants of one zone by their wall clocks.
-    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    return None if day is None else moved_to(UTC, datetime(day.year, day.month, day.day, tzinfo=zone))
 
 
 def read_day(value: Any, zone: tzinfo) -> date | None:
@@ -72,8 +72,20 @@ def read_day(value: Any, zone: tzinfo) -> date | None:
         return None
     if len(value) == _DATE_LENGTH:
         return _read_date(value)
-    instant = parse_instant(value)
-    return None if instant is None else instant.astimezone(zone).date()
+    instant = parse_date_time(value)
+    return None if instant is None else moved_to(zone, instant).date()
+
+
+def moved_to(zone: tzinfo, instant: datetime) -> datetime:
+    """Return the instant as the clocks of a zone show it.
+
+    0001-01-01 and 9999-12-31 mean "always" and "never". Where the clocks of the zone would show a day before or after
+    them, which no calendar here has, they show those.
+    """
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        return instant.replace(tzinfo=zone)
 
 
 def _read_date(text: str) -> date | None:
@@ -81,10 +93,9 @@ def _read_date(text: str) -> date | None:
     if text[4] != "-" or text[7] != "-":
         return None
     try:
-        day = date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
         return None
-    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def read_number(value: Any) -> int | float | None:

@@ -93,6 +93,29 @@ def test_operators_on_dates_and_times(operator: str, value: Any, subject: Any, e
     assert holds(operator, value, subject) is expected
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
+def test_dates_at_both_ends_of_the_calendar_mean_never_and_always(zone: str) -> None:
+    def holds_there(operator: str, value: Any, subject: Any) -> bool:
+        return build_test(operator, [value], "rule", ZoneInfo(zone))(subject, NOW)
+
+    firsts = ("0001-01-01", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00")
+    lasts = ("9999-12-31", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-05:00")
+    for first, last in zip(firsts, lasts, strict=True):
+        assert holds_there("$after", "2026-11-24", last)
+        assert holds_there("$before", "2026-11-24", first)
+        assert holds_there("$after", first, "2026-11-24")
+        assert holds_there("$before", last, "2026-11-24T10:00:00Z")
+        assert holds_there("$more_than", "2026-11-24", last)
+        assert holds_there("$more_than_ago", 700_000, first)
+        assert holds_there("$more_than_future", 2_900_000, last)
+        assert holds_there("$timeframe_absolute", f"{first};{last}", "2026-11-24")
+        assert not holds_there("$is_days_ago", 1, first)
+        assert not holds_there("$this_month", True, last)
+        assert holds_there("$timeframe_daily_hours", "00:00;24:00;0,1,2,3,4,5,6", first)
+        assert holds_there("$timeframe_daily_hours", "00:00;24:00;0,1,2,3,4,5,6", last)
+    assert not holds_there("$after", "2026-11-24", "9999-12-31T23:59:60Z")
+
+
 @pytest.mark.parametrize(("year", "expected"), [(2027, True), (2028, False)])
 def test_29_february_counts_on_28_february_in_common_years(year: int, expected: bool) -> None:
     assert holds("$today", True, "1988-02-29", datetime(year, 2, 28, 12, tzinfo=UTC)) is expected
