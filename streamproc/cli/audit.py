@@ -57,7 +57,7 @@ def audit(*, address: str, as_json: bool, brokers: str | None, prefix: str | Non
 
 
 async def audit_codes(kafka: Kafka, app_id: str, address: str) -> Audited:
-    """Read everything, in the order that an audit wants."""
+    """Read everything, in the order that an audit wants. Names what somebody else has written, and passes it over."""
     books = Books(address)
     try:
         since = await _whole_since(kafka)
@@ -68,7 +68,7 @@ async def audit_codes(kafka: Kafka, app_id: str, address: str) -> Audited:
             progress = Progress("records of " + topics[0].partition(".")[0])
             async for records in _several(read_to_end(kafka, topics)):
                 for is_whole in (False, True):
-                    claims = [_claim(one.value, is_job) for one in records if (one.timestamp >= since) is is_whole]
+                    claims = [_read(one, is_job) for one in records if (one.timestamp >= since) is is_whole]
                     await auditing.take([claim for claim in claims if claim is not None], is_whole=is_whole)
                 progress.add(len(records))
             progress.end()
@@ -95,6 +95,15 @@ async def _under_way(kafka: Kafka, app_id: str) -> set[str]:
         key, value = record.key or b"", record.value
         keep_latest(waiting, (record.partition, key), None if value is None else request_of(key, value))
     return asked | set(waiting.values())
+
+
+def _read(one: Consumed, is_job: bool) -> Claim | None:
+    try:
+        return _claim(one.value, is_job)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        place = f"{one.topic} {one.partition}, offset {one.offset}"
+        click.echo(f"{place}: no record of streamproc's making; passed over", err=True)
+        return None
 
 
 def _claim(value: bytes | None, is_job: bool) -> Claim | None:

@@ -236,6 +236,15 @@ def test_each_damage_of_the_topics_is_found_and_named_with_what_to_do(shop: Shop
     assert f"  campaign camp_1, publication pub_{'f' * 32}, code {code}\n" in result.stdout
 
 
+def test_what_somebody_else_has_written_is_named_and_passed_over(shop: Shop) -> None:
+    foreign: list[OutputRecord] = [(b"x", value, []) for value in (b"{}", b"[]", b"{", b'{"action":{"type":"codes"}}')]
+    asyncio.run(shop.write(Topic.PUBLICATIONS, *foreign))
+    asyncio.run(shop.write(deliveries("email"), *foreign))
+    result = shop.audit()
+    assert result.exit_code == 0
+    assert result.stderr.count("no record of streamproc's making; passed over") == 5
+
+
 def test_a_damage_of_every_kind_is_among_these() -> None:
     in_topics = {"sent_twice", "never_sent"}
     assert {kind for _, kinds in IN_DATABASE.values() for kind in kinds} | in_topics == set(get_args(FindingKind))
