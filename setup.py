@@ -48,6 +48,11 @@ EVENT_PATH = (
     "streamproc/processing/outgoing.py",
 )
 
+WRITTEN_IN_C = (
+    ("domain._cut", "streamproc/domain/_cut.c"),
+    ("runtime._batches", "streamproc/runtime/_batches.c"),
+)
+
 
 def compiled() -> list[Extension]:
     """Return the extension modules; one that cannot be built is left out."""
@@ -55,14 +60,13 @@ def compiled() -> list[Extension]:
         return []
     from mypyc.build import mypycify  # noqa: PLC0415  (not needed without it)
 
-    cutting = Extension("streamproc.domain._cut", ["streamproc/domain/_cut.c"], extra_compile_args=["-O3"])
     options = ["--config-file=", "--ignore-missing-imports"]
     modules: list[Extension] = mypycify([*options, *EVENT_PATH], opt_level="3", group_name="streamproc.event_path")
     if sys.platform == "linux":
         for module in modules:
             # Calls among the modules need not go through the table of what another library might replace.
             module.extra_compile_args += ["-fvisibility=hidden", "-fno-semantic-interposition"]
-    modules.append(cutting)
+    modules += [Extension(f"streamproc.{name}", [source], extra_compile_args=["-O3"]) for name, source in WRITTEN_IN_C]
     for module in modules:
         module.optional = True
     return modules

@@ -16,10 +16,10 @@ The protocol, in the order in which it happens, and why each step is there:
 6.  Records arrive as slices: all that one fetch brought for one partition (`transport`). Faust's machinery costs 75 us
     a message; paid once a slice it does not count.
 7.  A task takes what waits for it as one chunk, lets its processor decide, and writes everything that follows, the
-    changelog records of its stores *and the source offsets* in one transaction (`transaction`, `wire`). Readers with
-    `read_committed` see all of a chunk or nothing of it. Long work is a row of chunks without records: the processor
-    names the time of the next one, and its cursor is in a store. The two kinds take turns while both have something to
-    do, and of all tasks only a few have a step in hand at once (`turns`).
+    changelog records of its stores *and the source offsets* in one transaction (`batches`, `transaction`, `wire`).
+    Readers with `read_committed` see all of a chunk or nothing of it. Long work is a row of chunks without records: the
+    processor names the time of the next one, and its cursor is in a store. The two kinds take turns while both have
+    something to do, and of all tasks only a few have a step in hand at once (`turns`).
 8.  What the chunk changed in memory was staged; it is merged when the transaction has committed. An abortable error:
     abort, throw away what was staged and the processor with it, wait a little, do the chunk again.
 9.  Anything else (fenced, unknown) ends the process at once, without a commit. A restart does steps 1 to 5. There is no

@@ -7,8 +7,7 @@ still on its way can arrive in the next one.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 from aiokafka.errors import (
@@ -19,11 +18,11 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
     ProducerFenced,
 )
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import TaskFenced
 from streamproc.processing.processor import OutputRecord
+from streamproc.runtime.batches import build_batches
 from streamproc.runtime.kafka import Kafka
 from streamproc.runtime.transaction import TransactionClient
 from streamproc.runtime.wire import Identity
@@ -42,11 +41,8 @@ FENCED = (
     OutOfOrderSequenceNumber,
 )
 
-_MAGIC = 2
-_UNCOMPRESSED = 0
-
 #: Records for one partition of a topic, under its logical name.
-Lane = tuple[str, int, Iterable[OutputRecord]]
+Lane = tuple[str, int, Sequence[OutputRecord]]
 
 
 class TaskProducer:
@@ -86,7 +82,7 @@ class TaskProducer:
         # All of them at once, so that the records, many small objects, are let go before anything is waited for: as
         # many as the chunks of all tasks would be in memory otherwise.
         batches = [
-            (TopicPartition(self._kafka.physical(topic), partition), deque(self._batches(records, timestamp)))
+            (TopicPartition(self._kafka.physical(topic), partition), self._batches(records, timestamp))
             for topic, partition, records in lanes
             if records
         ]
@@ -109,32 +105,10 @@ class TaskProducer:
             await self._client.write({tp: batches.popleft() for tp, batches in lanes})
             lanes = [lane for lane in lanes if lane[1]]
 
-    def _batches(self, records: Iterable[OutputRecord], timestamp: int) -> Iterator[bytes]:
+    def _batches(self, records: Sequence[OutputRecord], timestamp: int) -> deque[bytes]:
         """Cut the records of one partition into batches, numbered from 0 in each transaction."""
-        sequence = count = 0
-        batch = self._batch(sequence)
-        append = batch.append
-        for key, value, headers in records:
-            if append(count, timestamp, key, value, headers) is None:
-                yield batch.build()
-                sequence, count = sequence + count, 0
-                batch = self._batch(sequence)
-                append = batch.append
-                append(count, timestamp, key, value, headers)
-            count += 1
-        if count:
-            yield batch.build()
-
-    def _batch(self, sequence: int) -> Any:
-        return DefaultRecordBatchBuilder(
-            _MAGIC,
-            _UNCOMPRESSED,
-            is_transactional=1,
-            producer_id=self._identity.producer_id,
-            producer_epoch=self._identity.epoch,
-            base_sequence=sequence,
-            batch_size=BATCH_BYTES,
-        )
+        identity = self._identity
+        return deque(build_batches(records, timestamp, identity.producer_id, identity.epoch, BATCH_BYTES))
 
 
 def as_fenced(error: BaseException) -> TaskFenced | None:
