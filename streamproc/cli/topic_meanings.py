@@ -33,10 +33,11 @@ _STATE = object_schema(v=_INTEGER, profile=_OBJECT, now={"type": ["string", "nul
 _STATE["properties"] |= {
     "memberships": {"type": "array", "items": {"type": "string"}},
     "orders": {
-        "description": "those remembered, by id: `amount|made|counted`, made in microseconds since the epoch; "
-        "number and sum of older ones",
+        "description": "those remembered, in four columns with commas between the fields: id (`%25` and `%2C` for what "
+        "parts them), amount, when made in microseconds since the epoch, when counted; then how many they are; number "
+        "and sum of older ones",
         "type": "array",
-        "prefixItems": [{"type": "object", "additionalProperties": {"type": "string"}}, _INTEGER, {"type": "number"}],
+        "prefixItems": [*([{"type": "string"}] * 4), _INTEGER, _INTEGER, {"type": "number"}],
     },
     "events": {"description": "by name: how often, and when last", "type": "object"},
     "points": {"description": "by campaign: points, and the campaign's name", "type": "object"},

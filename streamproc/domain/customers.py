@@ -14,12 +14,12 @@ import orjson
 from streamproc.domain.custom_events import CUSTOM_EVENT, Occurrences, occurrences_after
 from streamproc.domain.events import Event
 from streamproc.domain.loyalty import POINTS_EVENTS, TIER_EVENTS, ByCampaign, points_after, tiers_after
-from streamproc.domain.orders import NO_ORDERS, ORDER_EVENTS, Orders, orders_after
+from streamproc.domain.orders import NO_ORDERS, ORDER_EVENTS, Orders, from_version_2, orders_after
 from streamproc.domain.profiles import Profile, changed_fields, merge_profile, replace_profile
 from streamproc.errors import FatalError
 
 #: Written into every state, so that a later shape can tell what it reads.
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 
 
 # Not frozen, which would double what it costs to make one; nothing ever sets a field. The `__init__` is written out,
@@ -158,8 +158,7 @@ def decode_customer(value: bytes) -> CustomerState:
     """Read a state back. One that another release has written in a shape unknown here ends the worker."""
     record = orjson.loads(value)
     if record["v"] != STATE_VERSION:
-        told = f"customer-state holds version {record['v']!r}; this release reads version {STATE_VERSION}"
-        raise FatalError(f"{told}; start the release that wrote it (see the runbook)")
+        _bring_up_to_date(record)
     get, now = record.get, record["now"]
     return CustomerState(
         record["profile"],
@@ -170,6 +169,15 @@ def decode_customer(value: bytes) -> CustomerState:
         get("tiers", NEW_CUSTOMER.tiers),
         None if now is None else datetime.fromisoformat(now),
     )
+
+
+def _bring_up_to_date(record: dict[str, Any]) -> None:
+    """Give a state of the version before the shape that states have now."""
+    if record["v"] != STATE_VERSION - 1:
+        told = f"customer-state holds version {record['v']!r}; this release reads version {STATE_VERSION} and the last"
+        raise FatalError(f"{told}; start the release that wrote it (see the runbook)")
+    if "orders" in record:
+        record["orders"] = from_version_2(record["orders"])
 
 
 def join_segment(memberships: list[str], segment_id: str) -> list[str]:

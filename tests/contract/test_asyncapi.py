@@ -92,8 +92,9 @@ def test_the_directions_are_those_of_streamproc() -> None:
 
 
 def test_the_forms_of_internal_records_are_those_that_are_written() -> None:
-    order = "5|1500000|2026-11-24T10:00:00Z"
-    counts = ([{"ord_1": order}, 0, 0], {"cart": [1, order[2]]}, {"camp_1": [5, None]}, {"camp_1": ["ltr_1", "Name"]})
+    at = "2026-11-24T10:00:00Z"
+    orders = ["ord_1", "5", "1500000", at, 1, 0, 0]
+    counts = (orders, {"cart": [1, at]}, {"camp_1": [5, None]}, {"camp_1": ["ltr_1", "Name"]})
     state = CustomerState({"name": "Ann"}, ["seg_1"], *counts, datetime(2026, 11, 24, tzinfo=UTC))
     payload_schema("customer-state").validate(orjson.loads(encode_customer(state)))
     control = ControlTask()

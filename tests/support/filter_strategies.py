@@ -70,10 +70,13 @@ customers = st.builds(
 
 def state_of(known: Known) -> CustomerState:
     """The state that holds what is known."""
+    counted = known.orders
     orders: list[Any] = [
-        {f"ord_{place}": f"{order.amount}|{place}|{order.counted_at}" for place, order in enumerate(known.orders)},
-        0,
-        0,
+        ",".join(f"ord_{place}" for place in range(len(counted))),
+        ",".join(str(order.amount) for order in counted),
+        ",".join(str(place) for place in range(len(counted))),
+        ",".join(order.counted_at for order in counted),
+        *(len(counted), 0, 0),
     ]
     return replace(
         NEW_CUSTOMER,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -45,20 +46,20 @@ class FullRecount(Recount):
 def written_customer(value: bytes) -> Customer:
     """Read what is known of a customer from its record in `customer-state`."""
     state = orjson.loads(value)
-    remembered, count, amount = state.get("orders", ({}, 0, 0))
+    *columns, _, count, amount = state.get("orders", ("", "", "", "", 0, 0, 0))
+    ids, amounts, _made, counted_at = [column.split(",") if column else [] for column in columns]
     return Customer(
         state["profile"],
         state.get("memberships", []),
-        [_remembered(order_id, *entry.split("|")) for order_id, entry in remembered.items()],
+        [
+            (unquote(order_id), orjson.loads(amount), at)
+            for order_id, amount, at in zip(ids, amounts, counted_at, strict=True)
+        ],
         (count, amount),
         {name: (count, last) for name, (count, last) in state.get("events", {}).items()},
         state.get("points", {}),
         state.get("tiers", {}),
     )
-
-
-def _remembered(order_id: str, amount: str, _made: str, counted_at: str) -> tuple[str, Any, str]:
-    return order_id, orjson.loads(amount), counted_at
 
 
 def differing(one: dict[str, Customer], other: dict[str, Customer]) -> list[str]:

@@ -18,7 +18,7 @@ STATE = replace(
         "events": {"cart": {"count": 99}},
         "loyalty_tier": "upstream's",
     },
-    orders=[{"o1": "100|1000000|2026-11-01T00:00:00Z", "o2": "50|2000000|2026-11-02T00:00:00Z"}, 2, 30],
+    orders=["o1,o2", "100,50", "1000000,2000000", "2026-11-01T00:00:00Z,2026-11-02T00:00:00Z", 2, 2, 30],
     occurrences={"cart": [3, "2026-11-03T00:00:00Z"], "cart.left": [5, "2026-11-04T00:00:00Z"]},
     points={"camp_1": [120, "Bean.points"]},
     tiers={"camp_1": ["ltr_gold", "Bean.points"]},

@@ -105,15 +105,33 @@ def test_a_state_survives_its_bytes(state: CustomerState) -> None:
 
 def test_the_bytes_of_a_state_are_versioned_and_hold_nothing_empty() -> None:
     assert orjson.loads(encode_customer(replace(NEW_CUSTOMER, profile={"id": "c"}, now=NOW))) == {
-        "v": 2,
+        "v": 3,
         "profile": {"id": "c"},
         "now": "2026-11-24T10:00:00+00:00",
     }
 
 
 def test_a_state_of_another_version_ends_the_worker() -> None:
-    with pytest.raises(FatalError, match="version 3"):
-        decode_customer(b'{"v":3}')
+    with pytest.raises(FatalError, match="version 4"):
+        decode_customer(b'{"v":4}')
+
+
+def test_a_state_of_the_version_before_is_read() -> None:
+    """Copied from what release 2 wrote: profile, an order that counts, one of an odd id, and two older ones."""
+    written = (
+        b'{"v":2,"profile":{"id":"c"},"now":"2026-11-24T10:00:00+00:00","orders":[{"o1":"100|1764000000000000|'
+        b'2026-11-24T09:00:00Z","a,b%":"2.5|1763000000000000|2026-11-24T10:00:00Z"},2,30]}'
+    )
+    state = decode_customer(written)
+    assert state.orders == [
+        "o1,a%2Cb%25",
+        "100,2.5",
+        "1764000000000000,1763000000000000",
+        "2026-11-24T09:00:00Z,2026-11-24T10:00:00Z",
+        *(2, 2, 30),
+    ]
+    assert decode_customer(b'{"v":2,"profile":{},"now":null}') == NEW_CUSTOMER
+    assert decode_customer(encode_customer(state)) == state
 
 
 def test_memberships_stay_sorted() -> None:
