@@ -64,7 +64,7 @@ class Settings(BaseSettings):
 
     chunk_records: int = Field(2000, description="records in one transaction, at most", ge=1, le=100_000)
     linger_milliseconds: float = Field(
-        2, description="how long a chunk waits for company before it is closed", ge=0, le=1000
+        10, description="how long a chunk waits for company before it is closed", ge=0, le=1000
     )
     store_directory: str = Field(
         "",

@@ -23,9 +23,11 @@ ANSWER_LIMIT_SECONDS = 5.0
 _READY_LIMIT_SECONDS = 60.0
 _POLL_SECONDS = 0.03
 _PORT_ATTEMPTS = 3
-# A broker for minutes on a machine with few cores: the optimising compiler and a concurrent collector would take the
-# cores from the worker beside it for the first minute, and a short run never earns that back.
-_JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+# A concurrent collector would take the cores from the worker beside it, on a machine with few of them.
+_JVM_OPTIONS = ("-XX:+UseSerialGC",)
+# The optimizing compiler does so in a broker's first minute, which a short run never earns back. Afterwards the same
+# load costs the broker, and through the caches that they share the worker as well, about a tenth less.
+_SHORT_RUN_OPTIONS = ("-XX:TieredStopAtLevel=1",)
 _PORT_TAKEN = "Address already in use"
 
 
@@ -45,15 +47,15 @@ def answering_broker() -> str | None:
 
 
 @contextmanager
-def kafka(properties: Mapping[str, str] | None = None) -> Iterator[str]:
+def kafka(properties: Mapping[str, str] | None = None, *, runs_long: bool = False) -> Iterator[str]:
     """Address of a broker for the block: the one that `STREAMPROC_KAFKA` names, else one started here and stopped.
 
-    `properties` are for the one started here; an existing broker keeps its own.
+    `properties` and `runs_long` (for minutes under load) are for the one started here; an existing one keeps its own.
     """
     if named := existing_broker():
         yield named
         return
-    with LocalKafka(properties=properties) as broker:
+    with LocalKafka(properties=properties, runs_long=runs_long) as broker:
         yield broker.bootstrap
 
 
@@ -70,8 +72,10 @@ class LocalKafka(LocalServer):
         *,
         heap_megabytes: int = 512,
         outlives_parent: bool = False,
+        runs_long: bool = False,
     ) -> None:
         super().__init__(folder, "kafka", outlives_parent=outlives_parent)
+        self._jvm_options = _JVM_OPTIONS if runs_long or outlives_parent else (*_JVM_OPTIONS, *_SHORT_RUN_OPTIONS)
         self._properties = dict(properties or {})
         self._heap_megabytes = heap_megabytes
         self._ports: tuple[int, int] | None = None
@@ -124,7 +128,7 @@ class LocalKafka(LocalServer):
             [
                 files.java,
                 f"-Xmx{self._heap_megabytes}m",
-                *_JVM_OPTIONS,
+                *self._jvm_options,
                 "-XX:+ExitOnOutOfMemoryError",
                 "-Dorg.apache.logging.log4j.level=WARN",
                 "-cp",

@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--rate", type=int, default=5000, help="events a second")
     given = parser.parse_args()
-    with kafka() as bootstrap:
+    with kafka(runs_long=True) as bootstrap:
         memory = uvloop.run(run(bootstrap, given.minutes, given.rate))
     settled = ceil(SETTLED_EVENTS / given.rate / 60)
     if given.minutes <= settled:
