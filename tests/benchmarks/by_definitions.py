@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of live definitions")
     parser.add_argument("--events", type=int, default=EVENTS, help="events of each run")
     given = parser.parse_args()
-    with kafka(runs_long=True) as bootstrap:
+    with kafka() as bootstrap:
         show(uvloop.run(measure(bootstrap, [int(size) for size in given.sizes.split(",")], given.events)))
 
 

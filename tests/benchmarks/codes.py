@@ -151,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--codes", type=int, default=200_000)
     given = parser.parse_args()
-    with kafka(runs_long=True) as bootstrap:
+    with kafka() as bootstrap:
         show(measure(bootstrap, given.codes))
 
 

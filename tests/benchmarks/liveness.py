@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=RATE, help="events a second")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="seconds of each of the periods")
     given = parser.parse_args()
-    with kafka(runs_long=True) as bootstrap:
+    with kafka() as bootstrap:
         show(uvloop.run(measure(bootstrap, given.seconds, given.rate)))
 
 

@@ -205,7 +205,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=1000, help="live events a second")
     parser.add_argument("--seconds", type=float, default=15, help="seconds of live events without a release")
     given = parser.parse_args()
-    with kafka(runs_long=True) as bootstrap:
+    with kafka() as bootstrap:
         show(uvloop.run(measure(bootstrap, given.customers, given.rate, given.seconds)))
 
 
