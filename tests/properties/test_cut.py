@@ -57,6 +57,10 @@ PIECES = [
     *(b"\x00", b"\x1f", b"\x7f", b'"\x7f"', b"\xff", b"\xc3\xa9", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"),
     *(b"\xe2\x82", b"\xf0\x9f\x98\x80", b"[" * 40),
 ]
+NO_UTF_8 = [
+    *(b"\xff", b"\x80", b"\xc0\x80", b"\xc3", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xe2\x82", b"\xf0\x80\x80\x80"),
+    *(b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xf0\x9f\x98"),
+]
 Change = tuple[float, int, bytes]
 
 
@@ -124,17 +128,41 @@ def naive_cut(value: bytes) -> tuple[bytes, bytes] | None:
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param(b'{"name":"\xff"}', id="not UTF-8"),
+        *(pytest.param(b'{"name":"%b"}' % text, id=f"not UTF-8: {text.hex()}") for text in NO_UTF_8),
         pytest.param(b'{"price":1e400}', id="a number beyond floats"),
+        pytest.param(b'{"price":%b}' % (b"1" * 400), id="a number beyond floats, without an exponent"),
         pytest.param(b'{"name":"a\nb"}', id="a control character"),
+        pytest.param(b'{"name":"\\x"}', id="no escape"),
+        pytest.param(b'{"name":"\\ud800"}', id="a lone surrogate"),
         pytest.param(b'{"price":01}', id="a leading zero"),
         pytest.param(b'{"price":1,}', id="a comma too much"),
     ],
 )
 def test_lines_that_cannot_be_decoded_later_are_not_cut(line: bytes) -> None:
-    value = orjson.dumps(EVENT).replace(b'"items":[', b'"items":[' + line + b",")
-    assert cut_lines(value) is None
-    assert naive_cut(value) is not None  # the control: it would let an event pass that is none
+    """Neither where much comes behind them, nor at the end: there the last bytes are looked at one by one."""
+    followed = orjson.dumps(EVENT).replace(b'"items":[', b'"items":[' + line + b",")
+    last = b'{"data":{"order":{"items":[%b,%b]}}}' % (orjson.dumps(LINES), line)
+    for value in (followed, last):
+        assert cut_lines(value) is None
+        assert naive_cut(value) is not None  # the control: it would let an event pass that is none
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        pytest.param(b'"order":{"items":%b,"items":3}', id="named again"),
+        pytest.param(
+            b'"order":{"items":%b,"ite\\u006ds":"\\u007f"}', id="named again in disguise, and the mark as well"
+        ),
+        pytest.param(b'"order":{"items":%b},"order":{"items":null}', id="of an order that comes again"),
+        pytest.param(b'"cart":{"items":%b},"order":{"items":null}', id="of something else"),
+        pytest.param(b'"order":{"cart":{"items":%b},"items":"\x7f"}', id="of something else, and the mark as well"),
+    ],
+)
+def test_what_is_not_the_lines_of_the_order_is_not_taken_for_them(order: bytes) -> None:
+    value = b'{"data":{%b}}' % (order % orjson.dumps(LINES))
+    assert isinstance(read_whole(value), dict)
+    assert told(read_in_two(value)) == told(read_whole(value))
 
 
 def test_a_bracket_in_a_text_is_not_the_end_of_the_lines() -> None:

@@ -9,18 +9,19 @@ import pytest
 from streamproc.runtime.compiled import require_compiled_parts, stale_modules
 
 
-def checkout(root: Path, *, source_at: int, compiled_at: int) -> Path:
+def checkout(root: Path, *, source_at: int, compiled_at: int, source: str = "one.py") -> Path:
     """Make a package with one module, and where it was compiled."""
     package = root / "package"
     package.mkdir()
-    for name, at in (("one.py", source_at), (f"one{EXTENSION_SUFFIXES[0]}", compiled_at), ("two.py", 900)):
+    for name, at in ((source, source_at), (f"one{EXTENSION_SUFFIXES[0]}", compiled_at), ("two.py", 900)):
         (package / name).touch()
         os.utime(package / name, (at, at))
     return package
 
 
-def test_a_compiled_module_that_is_older_than_its_source_is_stale(tmp_path: Path) -> None:
-    package = checkout(tmp_path, source_at=200, compiled_at=100)
+@pytest.mark.parametrize("source", ["one.py", "one.c"])
+def test_a_compiled_module_that_is_older_than_its_source_is_stale(tmp_path: Path, source: str) -> None:
+    package = checkout(tmp_path, source_at=200, compiled_at=100, source=source)
     (tmp_path / "setup.py").touch()
     assert [file.name for file in stale_modules(package)] == [f"one{EXTENSION_SUFFIXES[0]}"]
 
