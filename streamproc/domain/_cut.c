@@ -136,7 +136,8 @@ static Place skip_number(Place at)
             at++;
         }
     }
-    return *at == 'e' || *at == 'E' || at - start > NUMBER ? NULL : at;
+    /* Before an exponent it ends as well, where nothing that may follow a value comes. */
+    return at - start > NUMBER ? NULL : at;
 }
 
 static Place skip_word(Place at, const char *word)
@@ -155,39 +156,22 @@ static Place skip_name(Place at, Place last)
     return *at == ':' ? skip_blanks(at + 1) : NULL;
 }
 
-static Place skip_object(Place at, Place last, int depth)
+/* Skips what stands in an object or an array, up to its end, of which `closing` is the bracket. */
+static Place skip_inside(Place at, Place last, int depth, char closing)
 {
     at = skip_blanks(at);
-    if (*at == '}') {
+    if (*at == closing) {
         return at + 1;
     }
     for (;;) {
-        if ((at = skip_name(at, last)) == NULL || (at = skip_value(at, last, depth)) == NULL) {
+        if (closing == '}' && (at = skip_name(at, last)) == NULL) {
             return NULL;
         }
-        at = skip_blanks(at);
-        if (*at == '}') {
-            return at + 1;
-        }
-        if (*at != ',') {
-            return NULL;
-        }
-        at = skip_blanks(at + 1);
-    }
-}
-
-static Place skip_array(Place at, Place last, int depth)
-{
-    at = skip_blanks(at);
-    if (*at == ']') {
-        return at + 1;
-    }
-    for (;;) {
         if ((at = skip_value(at, last, depth)) == NULL) {
             return NULL;
         }
         at = skip_blanks(at);
-        if (*at == ']') {
+        if (*at == closing) {
             return at + 1;
         }
         if (*at != ',') {
@@ -203,9 +187,9 @@ static Place skip_value(Place at, Place last, int depth)
     case '"':
         return skip_text(at + 1, last);
     case '{':
-        return depth < DEPTH ? skip_object(at + 1, last, depth + 1) : NULL;
+        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, '}') : NULL;
     case '[':
-        return depth < DEPTH ? skip_array(at + 1, last, depth + 1) : NULL;
+        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, ']') : NULL;
     case 't':
         return skip_word(at, "true");
     case 'f':

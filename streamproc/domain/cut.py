@@ -1,4 +1,4 @@
-"""Cutting the lines out of an order event: few rules ask for them, and they are half of what there is to decode.
+"""Cutting the lines out of an order event: few rules ask for them, and they are nearly half of what is to decode.
 
 The cutting is done in C (`_cut.c`); without a compiler nothing is cut, and every event is decoded whole.
 """

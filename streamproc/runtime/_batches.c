@@ -214,30 +214,29 @@ static PyObject *make_batch(PyObject **records, const Py_ssize_t *sizes, Py_ssiz
 static int append_batches(PyObject *batches, PyObject **records, Py_ssize_t *sizes, Py_ssize_t count, Py_ssize_t limit,
                           Origin origin)
 {
-    Py_ssize_t first = 0, bytes = RECORDS;
-    for (Py_ssize_t place = 0; place <= count; place++) {
-        Py_ssize_t more = 0;
-        if (place < count) {
-            if ((sizes[place] = size_of_record(records[place], place - first)) < 0) {
+    Py_ssize_t end = 0;
+    while (end < count) {
+        Py_ssize_t first = end, bytes = RECORDS;
+        PyObject *batch;
+        int failed;
+        for (; end < count; end++) {
+            Py_ssize_t size = size_of_record(records[end], end - first), more;
+            if (size < 0) {
                 return -1;
             }
-            more = size_of_varint(sizes[place]) + sizes[place];
-        }
-        if (place > first && (place == count || bytes + more > limit)) {
-            PyObject *batch = make_batch(records, sizes, first, place, bytes, origin);
-            int failed = batch == NULL || PyList_Append(batches, batch) < 0;
-            Py_XDECREF(batch);
-            if (failed) {
-                return -1;
+            more = size_of_varint(size) + size;
+            if (end > first && bytes + more > limit) {
+                break;
             }
-            first = place;
-            bytes = RECORDS;
-            if (place < count) { /* its number in the batch is another one now */
-                sizes[place] = size_of_record(records[place], 0);
-                more = size_of_varint(sizes[place]) + sizes[place];
-            }
+            sizes[end] = size;
+            bytes += more;
         }
-        bytes += more;
+        batch = make_batch(records, sizes, first, end, bytes, origin);
+        failed = batch == NULL || PyList_Append(batches, batch) < 0;
+        Py_XDECREF(batch);
+        if (failed) {
+            return -1;
+        }
     }
     return 0;
 }
