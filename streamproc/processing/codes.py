@@ -127,9 +127,9 @@ class CodeProcessor:
                 continue
             in_hand.add(request.id)
             self._items.append(_Item(record, request))
+            self._put_back_first(request.id)
             # Whoever waits comes first, also when there are codes again.
             if _line(request) not in self._waiting:
-                self._put_back_first(request.id)
                 self._asked.wanted.append(wanted)
 
     def _begin_step(self, now: int) -> None:
@@ -224,8 +224,13 @@ class CodeProcessor:
             output.counts[("out_of_codes",)] += 1
 
     def _add(self, item: _Item) -> None:
-        if item.waited is None:
-            self._waiting.add(_line(item.request), item.request.id, item.record.offset, item.record.value or b"")
+        if item.waited is not None:
+            return
+        request_id, offset = item.request.id, item.record.offset
+        number = self._waiting.add(_line(item.request), request_id, offset, item.record.value or b"")
+        if number != offset:
+            # An attempt that knows it under its offset may still come, and nobody would put back what that takes.
+            self._returning.add(request_id, offset)
 
     def _give_up(self, item: _Item) -> None:
         self._leave(item)

@@ -49,12 +49,13 @@ class WaitingRequests:
         """Return the number under which a request waits, None for any other."""
         return self._requests.get(request_id)
 
-    def add(self, line: Line, request_id: str, offset: int, value: bytes) -> None:
-        """Let a request wait behind the others."""
+    def add(self, line: Line, request_id: str, offset: int, value: bytes) -> int:
+        """Let a request wait behind the others; return its number."""
         # Offsets of a topic that was made anew begin again.
         number = max(offset, self._last + 1)
         self._append(line, number, request_id)
         self._store.put(_key(line, number), value)
+        return number
 
     def first(self, line: Line, limit: int) -> Iterator[tuple[int, bytes]]:
         """Yield the first that wait, with their numbers."""

@@ -209,3 +209,19 @@ class Codes(RuleBasedStateMachine):
 
 TestCodes = Codes.TestCase
 TestCodes.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+
+
+@pytest.mark.parametrize("codes_at_the_end", [0, 1])
+def test_a_frozen_attempt_at_one_that_joined_and_then_waits_burns_no_code(codes_at_the_end: int) -> None:
+    life = Codes()
+    life.begin(joins_once=True)
+    life.order_what_fails("ann")
+    life.order("bob")
+    life.bring("camp_1", 1)
+    life.do_a_chunk(1, "done", None)  # the code has to go back
+    life.order("ann")
+    life.do_a_step("frozen")
+    life.do_a_chunk(1, "frozen", None)
+    life.do_a_chunk(2, "done", None)  # what was frozen joined that code, and now stands behind bob
+    life.bring("camp_1", codes_at_the_end)
+    life.teardown()

@@ -354,6 +354,26 @@ def test_nobody_joins_a_publication_that_is_given_up_nor_loses_its_code_to_someb
     assert list(line.codes.state.items()) == []
 
 
+def test_a_late_attempt_at_one_that_stands_behind_later_ones_by_now_takes_no_code() -> None:
+    line = attempted()
+    line.put("distributions", codes(status="paused"))
+    line.put(*SECOND)
+    another = line.customers.take(event("e3", customer={"id": "cus_2"}), key=b"cus_2")
+    requests = [*line.requests("e2"), *another.records["code-requests", PARTITION]]
+    stopped = CodeTask(line.customers.definitions, PARTITION)
+    stopped.offset = line.codes.offset
+    asked = stopped.processor.ask(stopped.slices(requests[:1]), stopped.now)
+    assert line.codes.take(requests).counts["jobs", "email"] == 0
+    line.codes.import_codes("b")
+    line.steps()
+    assert line.codes.ledger.allocate_now(asked.wanted) == {}
+    for one in ("distr_codes", "distr_2"):
+        line.delete("distributions", one)
+    assert given(*line.steps()) == []
+    assert line.codes.pools == {"camp_1": (2, 0)}
+    assert list(line.codes.state.items()) == []
+
+
 @pytest.mark.parametrize("status", ["paused", "live"])
 def test_who_may_join_once_joins_the_one_that_goes_out_first(status: str) -> None:
     line = attempted()
