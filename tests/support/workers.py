@@ -74,9 +74,10 @@ class WorkerProcess:
         return set(assigned[-1]["tasks"]) if assigned else set()
 
     def told(self) -> str:
-        """Return the end of its log, for people."""
+        """Return why it ended and the end of its log, for people."""
         lines = self.log.splitlines()[-SHOWN_LINES:]
-        return "\n".join([f"--- {self._log.stem}, exit code {self.exit_code}:", *lines])
+        ends = [f"{entry['reason']}: {entry.get('detail', entry.get('exception'))}" for entry in self.entries("ending")]
+        return "\n".join([f"--- {self._log.stem}, exit code {self.exit_code}:", *ends, *lines])
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
