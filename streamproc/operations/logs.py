@@ -20,6 +20,30 @@ LIBRARY_LEVELS = {
     "aiokafka.consumer.fetcher": logging.CRITICAL,
 }
 
+#: For how long a library does not say the same thing again.
+SILENCE_SECONDS = 10.0
+_REMEMBERED = 1_000  # things said
+
+
+class Repetitions(logging.Filter):
+    """Holds back what aiokafka has just said: in an outage each of its clients says the same ten times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}  # when, by logger and message
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is to be written."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        said = (record.name, record.getMessage())
+        is_new = record.created - self._said.get(said, -SILENCE_SECONDS) >= SILENCE_SECONDS
+        if is_new:
+            if len(self._said) >= _REMEMBERED:
+                self._said.clear()
+            self._said[said] = record.created
+        return is_new
+
 
 def configure_logs(level: str, style: str) -> None:
     """Set up logging to standard error; `style` is `console` or `json`."""
@@ -57,6 +81,8 @@ def configure_logs(level: str, style: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
+    if level != "debug":
+        handler.addFilter(Repetitions())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

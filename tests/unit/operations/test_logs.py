@@ -1,10 +1,13 @@
 """Log lines: one for each thing that happens, for people or machines, and nothing of a customer in them."""
 
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
+
+from streamproc.operations.logs import SILENCE_SECONDS, Repetitions
 
 # In a process of its own: logging is set up once for all. Without a file there are no lines of source in a traceback.
 FAILS = """
@@ -55,3 +58,30 @@ def test_libraries_say_only_what_matters_unless_everything_is_asked_for() -> Non
     told = [json.loads(line)["event"] for line in printed(LIBRARIES_SPEAK, "json").splitlines()]
     assert told == ["from faust", "error from faust", "error from aiokafka"]
     assert len(printed(LIBRARIES_SPEAK, "json", "debug").splitlines()) == 6
+
+
+REPEATS = """
+import logging
+for name in ("aiokafka", "faust"):
+    for node in (1, 2, 1, 1, 2):
+        logging.getLogger(name).error("Unable connect to node with id %s", node)
+"""
+
+
+def test_a_client_that_tries_on_and_on_says_so_once_unless_everything_is_asked_for() -> None:
+    told = [json.loads(line) for line in printed(REPEATS, "json").splitlines()]
+    assert [line["event"][-1] for line in told if line["logger"] == "aiokafka"] == ["1", "2"]
+    assert len([line for line in told if line["logger"] == "faust"]) == 5
+    assert len(printed(REPEATS, "json", "debug").splitlines()) == 10
+
+
+def test_what_was_said_long_ago_is_said_again() -> None:
+    repetitions = Repetitions()
+
+    def passes(created: float) -> bool:
+        record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "Unable connect", None, None)
+        record.created = created
+        return repetitions.filter(record)
+
+    told = [passes(100.0 + seconds) for seconds in (0, SILENCE_SECONDS - 0.1, SILENCE_SECONDS, SILENCE_SECONDS + 1)]
+    assert told == [True, False, True, False]
