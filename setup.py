@@ -17,6 +17,7 @@ EVENT_PATH = (
     "streamproc/domain/depth.py",
     "streamproc/domain/events.py",
     "streamproc/domain/facts.py",
+    "streamproc/domain/inputs.py",
     "streamproc/domain/jobs.py",
     "streamproc/domain/lines.py",
     "streamproc/domain/loyalty.py",
@@ -49,7 +50,7 @@ EVENT_PATH = (
 )
 
 WRITTEN_IN_C = (
-    ("domain._cut", "streamproc/domain/_cut.c"),
+    ("domain._outline", "streamproc/domain/_outline.c"),
     ("runtime._batches", "streamproc/runtime/_batches.c"),
 )
 

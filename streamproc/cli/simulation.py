@@ -16,7 +16,8 @@ from streamproc.codes.memory import MemoryLedger, make_without_end
 from streamproc.domain.code_requests import CodeRequest, Fulfilled
 from streamproc.domain.codes import CodeForm
 from streamproc.domain.configuration import InForce
-from streamproc.domain.events import parse_instant, read_json
+from streamproc.domain.events import parse_instant
+from streamproc.domain.inputs import read_json
 from streamproc.domain.jobs import Message
 from streamproc.domain.judge import Verdict
 from streamproc.domain.outcomes import DeadLetterReason, IgnoredReason

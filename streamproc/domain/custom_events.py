@@ -26,7 +26,7 @@ def occurrences_after(occurrences: Occurrences, event: Event) -> Occurrences:
     name = custom_event_name(event.outline)
     if name is None:
         return occurrences
-    written: str = event.body["created_at"]
+    written = event.created_text
     known = occurrences.get(name)
     if known is None:
         return {**occurrences, name: [1, written]}

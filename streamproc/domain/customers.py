@@ -30,6 +30,8 @@ class CustomerState:
 
     `memberships` are the ids of the segments it belongs to, sorted; `occurrences` its custom events by name. `now` is
     the latest time at which something about it was decided: that of its latest event, profile record or tick.
+    `told` is what an event has told of the customer last, in JSON: laid over the profile once more, it changes nothing.
+    It is not written.
     """
 
     profile: Profile
@@ -39,6 +41,7 @@ class CustomerState:
     points: ByCampaign
     tiers: ByCampaign
     now: datetime | None
+    told: bytes | None
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class CustomerState:
         points: ByCampaign,
         tiers: ByCampaign,
         now: datetime | None,
+        told: bytes | None = None,
     ) -> None:
         self.profile = profile
         self.memberships = memberships
@@ -57,17 +61,18 @@ class CustomerState:
         self.points = points
         self.tiers = tiers
         self.now = now
+        self.told = told
 
     def with_memberships(self, memberships: list[str]) -> "CustomerState":
         """Return the state with other memberships."""
         return CustomerState(
-            self.profile, memberships, self.orders, self.occurrences, self.points, self.tiers, self.now
+            self.profile, memberships, self.orders, self.occurrences, self.points, self.tiers, self.now, self.told
         )
 
     def with_time(self, now: datetime) -> "CustomerState":
         """Return the state at a later time."""
         return CustomerState(
-            self.profile, self.memberships, self.orders, self.occurrences, self.points, self.tiers, now
+            self.profile, self.memberships, self.orders, self.occurrences, self.points, self.tiers, now, self.told
         )
 
 
@@ -81,7 +86,10 @@ def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) 
     `keep_time` says that the event's time alone is something new. It is so while some segment depends on the date;
     without one, the time is noted together with whatever else changes, and need not be written with every event.
     """
-    kind, profile = event.type, merge_profile(state.profile, event.customer)
+    kind, told, profile = event.type, event.told, state.profile
+    # Mostly an event tells of its customer in the words of the one before, which need not even be decoded then.
+    if told is None or told != state.told:
+        profile = merge_profile(profile, event.customer)
     orders, occurrences, points, tiers = state.orders, state.occurrences, state.points, state.tiers
     if kind in ORDER_EVENTS:
         orders = orders_after(orders, event)
@@ -96,7 +104,7 @@ def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) 
     elif profile is state.profile and not keep_time:
         return state
     now = latest(state.now, event.created_at)
-    return CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now)
+    return CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now, told)
 
 
 def after_record(

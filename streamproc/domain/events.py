@@ -12,8 +12,9 @@ from typing import Any, Final
 import orjson
 
 from streamproc.domain.catalogue import KNOWN_EVENTS
-from streamproc.domain.cut import MARK, cut_lines
+from streamproc.domain.inputs import read_json
 from streamproc.domain.outcomes import Ignored, Parked
+from streamproc.domain.outline import read_outline
 from streamproc.topics import INPUT_LIMIT
 
 CUSTOMER_DELETED: Final = "customer.deleted"
@@ -35,18 +36,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Event:
     """A decoded fact about a customer. Nothing of what it says changes once it was read.
 
-    `body` is the whole event, `outline` its `data` and `customer` a part of that; `created_at` keeps the offset that it
-    was sent with. While the lines of the order have not been decoded, `lines` is their JSON, and the order has null in
-    their place: `data` is for whoever may read them.
+    `outline` is its `data`; `created_at` keeps the offset that it was sent with, and `created_text` is how it was
+    written. While the customer or the lines of the order have not been decoded, `told` and `lines` are their JSON, and
+    `outline` has null in their places: `data` is for whoever may read them.
     """
 
     id: str
     type: str
     created_at: datetime
+    created_text: str
     customer_id: str
-    body: dict[str, Any]
     outline: dict[str, Any]
-    customer: dict[str, Any]
+    told: bytes | None
     lines: bytes | None
 
     def __init__(
@@ -54,28 +55,37 @@ class Event:
         id: str,  # noqa: A002  (as events name it)
         type: str,  # noqa: A002
         created_at: datetime,
+        created_text: str,
         customer_id: str,
-        body: dict[str, Any],
         outline: dict[str, Any],
-        customer: dict[str, Any],
+        told: bytes | None = None,
         lines: bytes | None = None,
     ) -> None:
         self.id = id
         self.type = type
         self.created_at = created_at
+        self.created_text = created_text
         self.customer_id = customer_id
-        self.body = body
         self.outline = outline
-        self.customer = customer
+        self.told = told
         self.lines = lines
+
+    @property
+    def customer(self) -> dict[str, Any]:
+        """The customer as the event tells of it."""
+        if self.told is not None and self.outline["customer"] is None:
+            self.outline["customer"] = orjson.loads(self.told)
+        customer: dict[str, Any] = self.outline["customer"]
+        return customer
 
     @property
     def data(self) -> dict[str, Any]:
         """The event's `data`, with all that it holds."""
-        lines = self.lines
-        if lines is not None:
-            self.outline["order"]["items"] = orjson.loads(lines)
+        if self.lines is not None:
+            self.outline["order"]["items"] = orjson.loads(self.lines)
             self.lines = None
+        if self.told is not None and self.outline["customer"] is None:
+            self.outline["customer"] = orjson.loads(self.told)
         return self.outline
 
     @property
@@ -98,64 +108,42 @@ def read_event(key: bytes | None, value: bytes | None) -> Event | Ignored | Park
 
     Of two equal keys in one JSON object the last one counts. Unknown fields are kept.
     """
-    body, lines = _read_body(value)
+    if value is not None and len(value) <= INPUT_LIMIT:
+        outline = read_outline(value)
+        if outline is not None:
+            own_id, kind, created_text, told_id, rest, told, lines = outline
+            return _checked(key, own_id, kind, created_text, orjson.loads(rest), told_id, told, lines)
+    body = read_json(value)
     if type(body) is not dict:
         return body if isinstance(body, Parked) else Parked("invalid_event", "not an object")
-    event_id = body.get("id")
-    event_type = body.get("type")
-    created_at = body.get("created_at")
-    instant = parse_instant(created_at) if type(created_at) is str else None
-    data = body.get("data")
-    if not (event_id and event_type and type(event_id) is type(event_type) is str and instant and type(data) is dict):
-        return Parked("invalid_event", _form_problem(event_id, event_type, instant))
-    if event_type not in KNOWN_EVENTS:
-        return Ignored("unknown_type")
+    event_id, event_type, created_at, data = body.get("id"), body.get("type"), body.get("created_at"), body.get("data")
+    if not type(event_id) is type(event_type) is type(created_at) is str or type(data) is not dict:
+        return Parked("invalid_event", _form_problem(event_id, event_type, created_at))
     customer: Any = data.get("customer")
     customer_id = customer.get("id") if type(customer) is dict else None
-    if type(customer_id) is str and customer_id and key == customer_id.encode():
-        return Event(event_id, event_type, instant, customer_id, body, data, customer, lines)
-    if type(customer_id) is str and customer_id:
+    return _checked(key, event_id, event_type, created_at, data, customer_id, None, None)
+
+
+def _checked(
+    key: bytes | None,
+    event_id: str,
+    event_type: str,
+    created_at: str,
+    data: dict[str, Any],
+    customer_id: object,
+    told: bytes | None,
+    lines: bytes | None,
+) -> Event | Ignored | Parked:
+    instant = parse_instant(created_at)
+    if not event_id or not event_type or instant is None:
+        return Parked("invalid_event", _form_problem(event_id, event_type, created_at))
+    if event_type not in KNOWN_EVENTS:
+        return Ignored("unknown_type")
+    if type(customer_id) is not str or not customer_id:
+        return Parked("invalid_event", "data.customer.id is not a text, or empty", type=event_type)
+    if key != customer_id.encode():
         return Parked("wrong_key", "the record's key is not data.customer.id", type=event_type)
-    return Parked("invalid_event", "data.customer.id is not a text, or empty", type=event_type)
-
-
-def read_json(value: bytes | None) -> Any:
-    """Decode a record's value; a `Parked` says why that could not be done."""
-    if value is None:
-        return Parked("invalid_json", "the record has no value")
-    if len(value) > INPUT_LIMIT:
-        return Parked("too_large", f"{len(value)} bytes; at most {INPUT_LIMIT} are read")
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        # The message holds a place and a cause, nothing of the text.
-        return Parked("invalid_json", str(error))
-
-
-def _read_body(value: bytes | None) -> tuple[Any, bytes | None]:
-    """Decode an event; of an order perhaps without its lines, which are then the second, in JSON."""
-    if value is not None and len(value) <= INPUT_LIMIT:
-        cut = cut_lines(value)
-        if cut is not None:
-            rest, lines = cut
-            body = _read_rest(rest)
-            if body is not None:
-                return body, lines
-    return read_json(value), None
-
-
-def _read_rest(rest: bytes) -> Any:
-    """Decode an event of which something was cut out; None where that were not the lines of its order."""
-    try:
-        body = orjson.loads(rest)
-    except orjson.JSONDecodeError:
-        return None  # of the whole event it is told what is wrong with it, and where
-    data = body.get("data") if type(body) is dict else None
-    order = data.get("order") if type(data) is dict else None
-    if type(order) is not dict or order.get("items") != MARK:
-        return None
-    order["items"] = None
-    return body
+    return Event(event_id, event_type, instant, created_at, customer_id, data, told, lines)
 
 
 def text_in(value: Any, name: str) -> str | None:
@@ -217,11 +205,11 @@ def _parse_any_form(text: str) -> datetime | None:
         return None
 
 
-def _form_problem(event_id: object, event_type: object, instant: datetime | None) -> str:
+def _form_problem(event_id: object, event_type: object, created_at: object) -> str:
     if type(event_id) is not str or not event_id:
         return "id is not a text, or empty"
     if type(event_type) is not str or not event_type:
         return "type is not a text, or empty"
-    if instant is None:
+    if type(created_at) is not str or parse_instant(created_at) is None:
         return "created_at is not an RFC 3339 date-time with an offset"
     return "data is not an object"

@@ -55,7 +55,7 @@ class Cause:
     @classmethod
     def of_event(cls, event: Event) -> "Cause":
         """Return the cause of the jobs that an event sets off directly."""
-        created_at = event.body["created_at"]
+        created_at = event.created_text
         created_json = f'"{created_at}"'.encode()  # an instant has no letter that JSON would escape
         # Joined, which takes less time than to encode a dict. The type is one of the catalogue's, in plain letters.
         body = b"".join(

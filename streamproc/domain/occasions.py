@@ -55,7 +55,7 @@ def released(
 ) -> Event:
     """Return the event that a release is for one customer; `distribution` is that distribution's object."""
     data = {"distribution": distribution, "customer": customer_object(customer_id, profile)}
-    return Event(cause.id, RELEASED, at, customer_id, data, data, data["customer"])
+    return Event(cause.id, RELEASED, at, cause.created_at, customer_id, data)
 
 
 def moved(
@@ -70,4 +70,4 @@ def moved(
     """Return the event that a customer has entered or left a segment; `segment` is that segment's object."""
     data = {"customer": customer_object(customer_id, profile), "segment": segment}
     kind = SEGMENT_ENTERED if has_entered else SEGMENT_LEFT
-    return Event(cause.id, kind, at, customer_id, data, data, data["customer"])
+    return Event(cause.id, kind, at, cause.created_at, customer_id, data)

@@ -114,7 +114,7 @@ def _count(orders: Orders, own_id: str, order: dict[str, Any], event: Event) -> 
         _append(orders[0], own_id),
         _append(orders[1], _written(0 if told is None else told)),
         _append(orders[2], str(made)),
-        _append(orders[3], event.body["created_at"]),
+        _append(orders[3], event.created_text),
         orders[4] + 1,
         orders[5],
         orders[6],

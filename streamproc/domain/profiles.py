@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from streamproc.domain.depth import MAX_DEPTH, is_too_deep
-from streamproc.domain.events import read_json
+from streamproc.domain.inputs import read_json
 from streamproc.domain.outcomes import Parked
 
 TOO_DEEP = f"the customer is nested deeper than {MAX_DEPTH} levels"

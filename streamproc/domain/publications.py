@@ -20,5 +20,4 @@ def read_publication(value: bytes) -> tuple[Event, Cause]:
     if instant is None:
         raise ValueError("created_at is no date-time")
     cause = Cause.following(record["cause"], f"published:{record['publication']['id']}", created_at)
-    customer = data["customer"]
-    return Event(cause.id, PUBLICATION_SUCCEEDED, instant, customer["id"], record, data, customer), cause
+    return Event(cause.id, PUBLICATION_SUCCEEDED, instant, created_at, data["customer"]["id"], data), cause

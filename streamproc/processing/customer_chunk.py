@@ -369,7 +369,7 @@ class CustomerChunk:
         """Send to one customer, who is created or updated first when more than its id is told."""
         event = sender.event(customer["id"], None)
         if len(customer) > 1:
-            return self._process(replace(event, customer=customer), read, sender)
+            return self._process(replace(event, outline={**event.outline, "customer": customer}), read, sender)
         key = event.customer_id.encode()
         stored = self.states.get(key)
         state = self._up_to_date(key, stored)

@@ -204,7 +204,7 @@ class Workload:
     def decode(value: bytes) -> Event:
         body = orjson.loads(value)
         data = body["data"]
-        return Event(body["id"], body["type"], AT, data["customer"]["id"], body, data, data["customer"])
+        return Event(body["id"], body["type"], AT, body["created_at"], data["customer"]["id"], data)
 
     def load_all(self) -> None:
         for value, _segments in self.sources:

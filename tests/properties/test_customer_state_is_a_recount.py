@@ -1,5 +1,6 @@
 """What is remembered of a customer is what its events come to, however often it was written and read in between."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_what_differs_after_an_event_is_named(events: list[Json], event: Json) -
 @given(histories())
 def test_a_state_survives_its_bytes(events: list[Json]) -> None:
     state = live(events)
-    assert decode_customer(encode_customer(state)) == state
+    assert decode_customer(encode_customer(state)) == replace(state, told=None)
 
 
 @given(histories(10), customer_events())

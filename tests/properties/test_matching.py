@@ -257,7 +257,7 @@ def test_the_index_finds_what_a_full_scan_finds_after_any_changes(seed: int) -> 
         definitions.apply(f"{kind}/{object_id}".encode(), None if record is None else orjson.dumps(value))
         naive.put(kind, object_id, record)
         event, data, segments = story.event()
-        facts = Facts(Event("e", event, NOW, "c", {}, data, {}), profile, segments)
+        facts = Facts(Event("e", event, NOW, "", "c", data), profile, segments)
         expected = naive.match(facts)
         assert jobs_of(definitions, facts) == expected
         matches += len(expected)

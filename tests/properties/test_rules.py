@@ -23,7 +23,7 @@ many = settings(max_examples=200, deadline=None, suppress_health_check=list(Heal
 
 
 def facts_of(world: naive_rules.World) -> Facts:
-    event = Event("e", "customer.order.paid", world.now, "c", {}, world.data, {})
+    event = Event("e", "customer.order.paid", world.now, "", "c", world.data)
     return Facts(event, world.profile, world.segments, world.tier)
 
 

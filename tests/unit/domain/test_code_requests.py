@@ -34,8 +34,7 @@ GIVEN = {"campaign": CAMPAIGN, "voucher": {"code": "CODE-1"}, "publication": {"i
 def emit(
     *channels: dict[str, Any], profile: dict[str, Any] | None = PROFILE, data: dict[str, Any] = DATA
 ) -> tuple[list[tuple[str, Message]], list[tuple[str, Message]]]:
-    body = {"id": "evt_1", "type": "customer.order.paid", "created_at": CREATED_AT, "data": data}
-    event = Event("evt_1", "customer.order.paid", datetime(2026, 11, 24, 10, tzinfo=UTC), "ann", body, data, {})
+    event = Event("evt_1", "customer.order.paid", datetime(2026, 11, 24, 10, tzinfo=UTC), CREATED_AT, "ann", data)
     record = distribution(id="distr_codes", name="Codes", action=CODES, channels=list(channels))
     jobs: list[tuple[str, Message]] = []
     decisions: list[tuple[str, Message]] = []

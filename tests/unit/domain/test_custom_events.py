@@ -11,7 +11,7 @@ from streamproc.domain.events import Event
 
 def event(at: str = "2026-11-24T10:00:00Z", **data: Any) -> Event:
     told = data or {"event_schema": {"name": "cart"}}
-    return Event("e", "customer.custom_event", datetime.fromisoformat(at), "c", {"created_at": at}, told, {})
+    return Event("e", "customer.custom_event", datetime.fromisoformat(at), at, "c", told)
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,7 @@ KNOWN = replace(NEW_CUSTOMER, profile={"id": "c", "metadata": {"club": "gold"}},
 
 
 def event(kind: str, at: datetime = NOW, customer: dict[str, Any] | None = None, **data: Any) -> Event:
-    body = {"created_at": at.isoformat()}
-    return Event("e", kind, at, "c", body, data, {"id": "c"} | (customer or {}))
+    return Event("e", kind, at, at.isoformat(), "c", data | {"customer": {"id": "c"} | (customer or {})})
 
 
 Json = dict[str, Any]
@@ -67,6 +66,25 @@ def test_an_event_changes_what_it_is_about_and_that_is_named(given: Event, names
 def test_an_event_that_says_nothing_new_leaves_the_same_object(given: Event) -> None:
     assert after_event(KNOWN, given) is KNOWN or changed(KNOWN, after_event(KNOWN, given)) == set()
     assert after_event(KNOWN, given, keep_time=True).now == given.created_at
+
+
+def told(customer: dict[str, Any]) -> Event:
+    """Return an event of which the customer has not been decoded."""
+    return Event("e", "customer.updated", NOW, "", "c", {"customer": None}, orjson.dumps({"id": "c"} | customer))
+
+
+def test_what_is_told_of_a_customer_in_the_same_words_is_not_even_decoded() -> None:
+    first, again, other = told({"name": "Ann"}), told({"name": "Ann"}), told({"name": "Bob"})
+    after = after_event(KNOWN, first)
+    assert after_event(after, again) is after
+    assert again.outline["customer"] is None
+    assert after_event(after, other).profile["name"] == "Bob"
+    assert after_event(after_event(after, other), again).profile["name"] == "Ann"
+
+
+def test_after_a_record_the_same_words_are_laid_over_the_new_profile() -> None:
+    after = after_record(after_event(KNOWN, told({"name": "Ann"})), {"id": "c", "name": "Bob"}, NOW)
+    assert after_event(after, told({"name": "Ann"})).profile == {"id": "c", "name": "Ann"}
 
 
 @pytest.mark.parametrize(("at", "now"), [(EARLY, NOW), (LATE, LATE)])

@@ -10,7 +10,7 @@ NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
 def facts(data: dict[str, Any], profile: dict[str, Any] | None) -> Facts:
-    return Facts(Event("e", "customer.order.paid", NOW, "c", {}, data, {}), profile, ["seg_1"])
+    return Facts(Event("e", "customer.order.paid", NOW, "", "c", data), profile, ["seg_1"])
 
 
 @pytest.mark.parametrize("odd", [None, [], "text", 5, {"metadata": None}, {"metadata": []}])

@@ -27,8 +27,7 @@ def emit(
     added: ActionObjects | None = None,
     data: dict[str, Any] = DATA,
 ) -> tuple[list[tuple[str, Message]], list[tuple[str, Message]]]:
-    body = {"id": "evt_1", "type": "customer.order.paid", "created_at": CREATED_AT, "data": data}
-    event = Event("evt_1", "customer.order.paid", datetime(2026, 11, 24, 10, tzinfo=UTC), "cust_ü", body, data, {})
+    event = Event("evt_1", "customer.order.paid", datetime(2026, 11, 24, 10, tzinfo=UTC), CREATED_AT, "cust_ü", data)
     action = {"type": "promotion" if added else "message"}
     record = {"name": 'The "first"', "action": action, "channels": channels}
     occurrence = Occurrence(Facts(event, profile, []), Cause.of_event(event))

@@ -23,7 +23,7 @@ CARD = "customer.voucher.loyalty_card."
 
 def event(kind: str = CARD + "points_added", **data: Any) -> Event:
     told = {"campaign": CAMPAIGN} | data
-    return Event("e", kind, datetime(2026, 11, 24, tzinfo=UTC), "c", {}, told, {})
+    return Event("e", kind, datetime(2026, 11, 24, tzinfo=UTC), "", "c", told)
 
 
 def test_the_events_that_tell_are_those_of_the_contract() -> None:

@@ -13,9 +13,7 @@ Json = dict[str, Any]
 
 def event(kind: str = "paid", at: str = "2026-11-24T10:00:00Z", **order: Any) -> Event:
     told = {"id": "ord_1", "amount": 100} | order
-    return Event(
-        "e", f"customer.order.{kind}", datetime.fromisoformat(at), "c", {"created_at": at}, {"order": told}, {}
-    )
+    return Event("e", f"customer.order.{kind}", datetime.fromisoformat(at), at, "c", {"order": told})
 
 
 def after(*events: Event, orders: Orders = NO_ORDERS) -> Orders:

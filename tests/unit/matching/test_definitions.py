@@ -42,8 +42,9 @@ class World:
         self.put("distributions", object_id, record)
 
     def facts(self, event: str, data: dict[str, Any] | None = None, plan: str = "gold") -> Facts:
-        body = {"created_at": "2026-11-24T10:00:00Z"}
-        return Facts(Event("e", event, NOW, "c", body, data or {}, {}), {"metadata": {"plan": plan}}, ["seg_1"])
+        return Facts(
+            Event("e", event, NOW, "2026-11-24T10:00:00Z", "c", data or {}), {"metadata": {"plan": plan}}, ["seg_1"]
+        )
 
     def match(self, event: str, data: dict[str, Any] | None = None, plan: str = "gold") -> list[str]:
         return [found.id for found in self.definitions.match(self.facts(event, data, plan))]

@@ -19,8 +19,9 @@ def member(object_id: str) -> CompiledDistribution:
 
 def order(*collections: str) -> Facts:
     items = [{"collections": [collection]} for collection in collections]
-    body = {"created_at": "2026-11-24T10:00:00Z"}
-    return Facts(Event("e", "customer.order.paid", NOW, "c", body, {"order": {"items": items}}, {}), {}, [])
+    return Facts(
+        Event("e", "customer.order.paid", NOW, "2026-11-24T10:00:00Z", "c", {"order": {"items": items}}), {}, []
+    )
 
 
 def refresh(group: Group) -> None:

@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
 def facts(data: dict[str, Any], profile: dict[str, Any] | None = None, tier: object = None) -> Facts:
-    return Facts(Event("e", "customer.order.paid", NOW, "c", {}, data, {}), profile or {}, [], tier)
+    return Facts(Event("e", "customer.order.paid", NOW, "", "c", data), profile or {}, [], tier)
 
 
 def order(*items: dict[str, Any]) -> Facts:

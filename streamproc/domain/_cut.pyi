@@ -1,3 +1,0 @@
-MARK: str
-
-def cut_lines(value: bytes, /) -> tuple[bytes, bytes] | None: ...

@@ -1,0 +1,3 @@
+from streamproc.domain.outline import Outline
+
+def read_outline(value: bytes, /) -> Outline | None: ...

@@ -1,0 +1,274 @@
+"""Reading the outline of an event tells what decoding all of it would, whatever the event is."""
+
+import re
+from importlib.util import find_spec
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streamproc.domain.events import Event, read_event
+from streamproc.domain.outcomes import Parked
+from streamproc.domain.outline import read_outline
+
+LINES: list[Any] = [
+    {
+        "product_id": "prod_1",
+        "quantity": 2,
+        "price": 3.5,
+        "product": {"name": "Crème ☕ 🎁"},
+        "collections": ["a", "b"],
+    },
+    {"product_id": None, "quantity": -1, "discounted": True, "metadata": {}},
+]
+#: Without a compiler.
+DECODES_WHOLE = find_spec("streamproc.domain._outline") is None
+CUSTOMER = {"id": "cust_1", "name": "Ann Crème", "metadata": {"club": "gold", "since": 2019.5}}
+EVENT: dict[str, Any] = {
+    "id": "evt_1",
+    "type": "customer.order.paid",
+    "created_at": "2026-11-24T10:00:00Z",
+    "client": {"agent": "Mozilla/5.0 (ü)", "session": 7},
+    "data": {"customer": CUSTOMER, "order": {"id": "ord_1", "items": LINES, "amount": 7}, "items": 3},
+}
+NAMES = st.sampled_from(["items", "order", "customer", "data", "id", "type", "itéms", "a\\b"])
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text() | NAMES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+#: What is put into the bytes of an event, or in the place of some: tokens, names that matter, what is no JSON.
+PIECES = [
+    *(
+        b'"items"',
+        b'"items":[',
+        b'"items":[],',
+        b'"order":{',
+        b'"customer":{',
+        b'"id":"x",',
+        b'"data"',
+        b"null",
+        b"tru",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b",",
+    ),
+    *(
+        b":",
+        b'"',
+        b"\\",
+        b"\\u0069",
+        b"1e5",
+        b"1e400",
+        b"-",
+        b"0",
+        b".5",
+        b"1.",
+        b"12345678901234567890",
+        b"NaN",
+        b"\n",
+    ),
+    *(b"\x00", b"\x1f", b"\x7f", b'"\x7f"', b"\xff", b"\xc3\xa9", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"),
+    *(b"\xe2\x82", b"\xf0\x9f\x98\x80", b"[" * 40),
+]
+NO_UTF_8 = [
+    *(b"\xff", b"\x80", b"\xc0\x80", b"\xc3", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xe2\x82", b"\xf0\x80\x80\x80"),
+    *(b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xf0\x9f\x98"),
+]
+Change = tuple[float, int, bytes]
+
+
+def changed(value: bytes, changes: list[Change]) -> bytes:
+    """Put each piece into the value at so much of its length, for so many of its bytes."""
+    for at, replaced, piece in changes:
+        place = round(at * len(value))
+        value = value[:place] + piece + value[place + replaced :]
+    return value
+
+
+CHANGES = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), st.sampled_from(PIECES)), max_size=3)
+
+
+def read_whole(value: bytes) -> Any:
+    """Decode an event as the library does; None where it is no JSON."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def in_full(value: bytes) -> dict[str, Any] | None:
+    """Put the outline of an event together again; None where it has to be decoded whole."""
+    outline = read_outline(value)
+    if outline is None:
+        return None
+    own_id, kind, created_at, customer_id, rest, customer, lines = outline
+    data = orjson.loads(rest)
+    assert data["customer"] is None
+    data["customer"] = orjson.loads(customer)
+    if lines is not None:
+        assert data["order"]["items"] is None
+        data["order"]["items"] = orjson.loads(lines)
+    return {"id": own_id, "type": kind, "created_at": created_at, "customer_id": customer_id, "data": data}
+
+
+def told(body: Any) -> str:
+    """Tell what stands in an event, the order of names included, and integers from floats."""
+    found = {name: body[name] for name in ("id", "type", "created_at")}
+    return repr(found | {"customer_id": body["data"]["customer"]["id"], "data": body["data"]})
+
+
+def check(value: bytes) -> None:
+    """Compare the outline of an event, where it has one, with all of it."""
+    found = in_full(value)
+    assert found is None or repr(found) == told(read_whole(value))
+
+
+@given(lines=VALUES, inner=VALUES, surplus=VALUES, changes=CHANGES)
+def test_an_event_reads_the_same(lines: Any, inner: Any, surplus: Any, changes: list[Change]) -> None:
+    customer, order = {**CUSTOMER, "items": inner}, {"items": lines, "other": inner, "customer": surplus}
+    data = {"items": surplus, "order": order, "customer": customer, "more": surplus}
+    check(changed(orjson.dumps({**EVENT, "data": data, "surplus": surplus}), changes))
+
+
+@given(changes=CHANGES)
+@example(changes=[])
+def test_an_order_reads_the_same(changes: list[Change]) -> None:
+    check(changed(orjson.dumps(EVENT), changes))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(orjson.dumps(EVENT), id="of an order"),
+        pytest.param(orjson.dumps(EVENT, option=orjson.OPT_INDENT_2), id="with blanks"),
+        pytest.param(orjson.dumps({**EVENT, "data": {"customer": CUSTOMER}}), id="of a customer only"),
+        pytest.param(
+            orjson.dumps({**EVENT, "data": {"order": 3, "customer": CUSTOMER}}), id="with an order that is none"
+        ),
+    ],
+)
+def test_a_plain_event_has_an_outline(event: bytes) -> None:
+    assert in_full(event) is None if DECODES_WHOLE else repr(in_full(event)) == told(read_whole(event))
+
+
+def naive_outline(value: bytes) -> tuple[bytes, bytes] | None:
+    """The naive way: a customer is what stands between its name and the bracket that closes what it opens."""
+    found = re.search(rb'"customer":\{', value)
+    if found is None:
+        return None
+    start = end = found.end() - 1
+    depth = 0
+    while end < len(value):
+        depth += {b"{": 1, b"}": -1}.get(value[end : end + 1], 0)
+        end += 1
+        if depth == 0:
+            return value[:start] + b"null" + value[end:], value[start:end]
+    return None
+
+
+FAULTS = [
+    *(pytest.param(b'"%b"' % text, id=f"not UTF-8: {text.hex()}") for text in NO_UTF_8),
+    pytest.param(b"1e400", id="a number beyond floats"),
+    pytest.param(b"1" * 400, id="a number beyond floats, without an exponent"),
+    pytest.param(b'"a\nb"', id="a control character"),
+    pytest.param(b'"\\x"', id="no escape"),
+    pytest.param(b'"\\ud800"', id="a lone surrogate"),
+    pytest.param(b"01", id="a leading zero"),
+    pytest.param(b"1,", id="a comma too much"),
+    pytest.param(b"nul", id="no word"),
+    pytest.param(b"[1,]", id="a comma too much in an array"),
+    pytest.param(b"{1:2}", id="a name that is none"),
+    pytest.param(b"\x00", id="a zero"),
+    pytest.param(b"", id="nothing"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("place", ["surplus", "customer", "lines", "last"])
+def test_what_cannot_be_decoded_has_no_outline(place: str, fault: bytes) -> None:
+    """Wherever it stands: in what is skipped, in what is decoded later, or at the end, where bytes are read singly."""
+    value = orjson.dumps(EVENT | {"last": 1})
+    marks = {"surplus": b'"session":7', "customer": b'"since":2019.5', "lines": b'"quantity":-1', "last": b'"last":1'}
+    name = marks[place].split(b":")[0]
+    value = value.replace(marks[place], name + b":" + fault)
+    assert read_whole(value) is None
+    assert read_outline(value) is None
+    assert naive_outline(value) is not None  # the control: it would let an event pass that is none
+
+
+@pytest.mark.parametrize("more", [b" x", b"\x00", b"{}", b",", b"]"])
+def test_nothing_stands_behind_an_event(more: bytes) -> None:
+    assert read_outline(orjson.dumps(EVENT) + more) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b'"customer":%b,"customer":{"id":"other"}', id="a customer twice"),
+        pytest.param(b'"customer":%b,"customer":null', id="a customer, then none"),
+        pytest.param(b'"customer":%b,"cust\\u006fmer":{"id":"other"}', id="a customer twice, in disguise"),
+        pytest.param(b'"cart":{"customer":%b},"customer":{"id":"other"}', id="of something else"),
+        pytest.param(b'"cart":{"customer":%b}', id="of something else only"),
+        pytest.param(b'"customer":{"id":"a","id":"b","inner":%b}', id="an id twice"),
+        pytest.param(b'"customer":{"inner":%b,"id":3}', id="an id that is a number"),
+        pytest.param(
+            b'"customer":%b,"order":{"items":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16],"items":3}', id="lines twice"
+        ),
+        pytest.param(b'"customer":%b,"order":{"items":3},"order":{"items":[]}', id="an order twice"),
+        pytest.param(b'"customer":[%b]', id="no object"),
+    ],
+)
+def test_what_is_not_the_customer_or_the_lines_is_not_taken_for_them(data: bytes) -> None:
+    value = b'{"id":"e","type":"t","created_at":"now","data":{%b}}' % (data % orjson.dumps(CUSTOMER))
+    assert isinstance(read_whole(value), dict)
+    check(value)
+
+
+@pytest.mark.parametrize("name", ["id", "type", "created_at", "data"])
+def test_of_what_every_event_has_the_last_counts(name: str) -> None:
+    again = orjson.dumps({name: {"customer": CUSTOMER} if name == "data" else "again"})[1:]
+    value = orjson.dumps(EVENT)[:-1] + b"," + again
+    assert read_outline(value) is None
+    assert read_whole(value)[name] != EVENT[name]
+
+
+def test_a_bracket_in_a_text_is_not_the_end_of_the_customer() -> None:
+    value = orjson.dumps(EVENT).replace(b"Ann Cr", b"Ann}Cr")
+    check(value)
+    rest, _ = naive_outline(value) or (b"", b"")
+    assert read_whole(rest) is None  # the control
+
+
+def test_the_customer_and_the_lines_of_a_plain_order_are_decoded_when_asked_for() -> None:
+    event = read_event(b"cust_1", orjson.dumps(EVENT))
+    assert isinstance(event, Event)
+    if not DECODES_WHOLE:
+        assert (event.lines, event.outline["order"]["items"]) == (orjson.dumps(LINES), None)
+        assert (event.told, event.outline["customer"]) == (orjson.dumps(CUSTOMER), None)
+    assert event.customer == CUSTOMER
+    assert event.data == EVENT["data"]
+    assert list(event.data) == list(EVENT["data"])
+    assert event.lines is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"id": ""}, "id is not a text, or empty"),
+        ({"type": ""}, "type is not a text, or empty"),
+        ({"created_at": "yesterday"}, "created_at is not an RFC 3339 date-time with an offset"),
+        ({"data": {"customer": {"id": ""}}}, "data.customer.id is not a text, or empty"),
+    ],
+)
+def test_a_fault_is_told_in_the_same_words_with_and_without_an_outline(changes: dict[str, Any], refused: str) -> None:
+    plain, escaped = ({**EVENT, **changes, "surplus": surplus} for surplus in ("plain", "esc\\aped"))
+    assert read_event(b"cust_1", orjson.dumps(plain)) == read_event(b"cust_1", orjson.dumps(escaped))
+    found = read_event(b"cust_1", orjson.dumps(plain))
+    assert isinstance(found, Parked)
+    assert found.detail == refused
