@@ -2,8 +2,8 @@
    as they stand in its bytes, and the rest of its data without those two. What else stands beside the data is skipped.
 
    All of it is checked to be JSON here, as strictly as the decoder does it. Whatever is unusual (an escape anywhere, a
-   name that comes twice where it matters, a number with an exponent or of more than 18 characters, nesting of more than
-   32) is refused, and the event is then decoded whole: only the decoder says what is wrong with an event.
+   name that comes twice where it matters, a number with an exponent or of more than 18 characters, values nested deeper
+   than 32) is refused, and the event is then decoded whole: only the decoder says what is wrong with an event.
 
    A bytes object ends with a NUL, which ends or refuses whatever is read here: nothing reads beyond it. */
 
@@ -218,7 +218,7 @@ static Member *find(Member *wanted, int count, Place name, size_t length)
 }
 
 /* Skips an object of which `at` is the bracket, and notes the members that are wanted of it. */
-static Place read_object(Place at, Place last, int depth, Member *wanted, int count)
+static Place read_object(Place at, Place last, Member *wanted, int count)
 {
     at = skip_blanks(at + 1);
     if (*at == '}') {
@@ -236,9 +236,9 @@ static Place read_object(Place at, Place last, int depth, Member *wanted, int co
         }
         Place value = skip_blanks(at + 1);
         if (member != NULL && member->inside != NULL && *value == '{') {
-            at = read_object(value, last, depth + 1, member->inside, member->count);
+            at = read_object(value, last, member->inside, member->count);
         } else {
-            at = skip_value(value, last, depth);
+            at = skip_value(value, last, 0);
         }
         if (at == NULL) {
             return NULL;
@@ -329,11 +329,11 @@ static PyObject *read_outline(PyObject *Py_UNUSED(module), PyObject *value)
     Place text = (Place)PyBytes_AS_STRING(value), end;
     Place last = text + PyBytes_GET_SIZE(value);
     if (memchr(text, '\\', last - text) != NULL || *(text = skip_blanks(text)) != '{' ||
-        (end = read_object(text, last, 1, wanted, 4)) == NULL || skip_blanks(end) != last || !is_text(id) ||
+        (end = read_object(text, last, wanted, 4)) == NULL || skip_blanks(end) != last || !is_text(id) ||
         !is_text(type) || !is_text(created_at) || !is_text(&customer_id)) {
         Py_RETURN_NONE;
     }
-    if (lines.start != NULL && (*lines.start != '[' || lines.end - lines.start < SHORTEST)) {
+    if (lines.start != NULL && lines.end - lines.start < SHORTEST) {
         lines.start = NULL;
     }
     /* Where one of them cannot be made, the tuple is not either. */

@@ -149,6 +149,10 @@ def test_an_order_reads_the_same(changes: list[Change]) -> None:
         pytest.param(orjson.dumps(EVENT, option=orjson.OPT_INDENT_2), id="with blanks"),
         pytest.param(orjson.dumps({**EVENT, "data": {"customer": CUSTOMER}}), id="of a customer only"),
         pytest.param(
+            orjson.dumps({**EVENT, "data": {"order": {"items": LINES}, "customer": CUSTOMER}}), id="turned round"
+        ),
+        pytest.param(orjson.dumps({"i": 1, "": 2, "ids": 3, **EVENT}), id="with names that begin like others"),
+        pytest.param(
             orjson.dumps({**EVENT, "data": {"order": 3, "customer": CUSTOMER}}), id="with an order that is none"
         ),
     ],
@@ -200,6 +204,24 @@ def test_what_cannot_be_decoded_has_no_outline(place: str, fault: bytes) -> None
     assert read_whole(value) is None
     assert read_outline(value) is None
     assert naive_outline(value) is not None  # the control: it would let an event pass that is none
+
+
+def test_without_each_of_its_colons_an_event_has_no_outline() -> None:
+    value = orjson.dumps(EVENT)
+    for found in re.finditer(rb'":', value):
+        assert read_outline(value[: found.start() + 1] + b"=" + value[found.end() :]) is None
+
+
+@pytest.mark.parametrize("name", ["id", "type", "created_at", "data", "customer", "customer_id"])
+@pytest.mark.parametrize("value", [b"7", b"null", b"[]", b"{}", None])
+def test_an_event_without_what_every_event_has_has_no_outline(name: str, value: bytes | None) -> None:
+    places = {"customer": f'"customer":{orjson.dumps(CUSTOMER).decode()}', "customer_id": '"id":"cust_1"'}
+    places["data"] = f'"data":{orjson.dumps(EVENT["data"]).decode()}'
+    place = places.get(name, f'"{name}":"{EVENT.get(name)}"').encode()
+    own_name = place.split(b":")[0] if value is not None else b'"surplus"'
+    event = orjson.dumps(EVENT)
+    assert event.count(place) == 1
+    assert read_outline(event.replace(place, own_name + b":" + (value or b"7"))) is None
 
 
 @pytest.mark.parametrize("more", [b" x", b"\x00", b"{}", b",", b"]"])

@@ -77,6 +77,7 @@ def test_what_is_told_of_a_customer_in_the_same_words_is_not_even_decoded() -> N
     first, again, other = told({"name": "Ann"}), told({"name": "Ann"}), told({"name": "Bob"})
     after = after_event(KNOWN, first)
     assert after_event(after, again) is after
+    assert after_event(after.with_memberships(["seg_2"]).with_time(LATE), again).profile is after.profile
     assert again.outline["customer"] is None
     assert after_event(after, other).profile["name"] == "Bob"
     assert after_event(after_event(after, other), again).profile["name"] == "Ann"
