@@ -13,6 +13,7 @@ import orjson
 
 from streamproc.domain.catalogue import KNOWN_EVENTS
 from streamproc.domain.inputs import read_json
+from streamproc.domain.instants import read_plain
 from streamproc.domain.outcomes import Ignored, Parked
 from streamproc.domain.outline import read_outline
 from streamproc.topics import INPUT_LIMIT
@@ -166,15 +167,8 @@ def parse_date_time(text: str) -> datetime | None:
 
     A leap second is read as the second after :59. Digits beyond microseconds are cut.
     """
-    length = len(text)
-    try:
-        # The forms that nearly every producer writes, 2026-11-24T10:00:00Z with or without milliseconds. The standard
-        # parser takes more than RFC 3339 does, so the places of all separators are looked at.
-        if text[4:17:3] == "--T::" and text[-1] == "Z" and (length == 20 or (length == 24 and text[19] == ".")):
-            return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    return _parse_any_form(text)
+    plain = read_plain(text)
+    return _parse_any_form(text) if plain is None else plain
 
 
 def instant_of(milliseconds: int) -> datetime:

@@ -1,0 +1,3 @@
+from datetime import datetime
+
+def read_plain(text: str, /) -> datetime | None: ...
