@@ -11,7 +11,7 @@ enum {
     TO_MILLISECONDS = 24
 };
 
-/* Returns the number that so many digits are, -1 where one is none. */
+/* Returns the number that so many digits are, -1 where one of them is no digit. */
 static int number(const unsigned char *at, int digits)
 {
     int read = 0;
@@ -37,7 +37,7 @@ static PyObject *read_plain(PyObject *Py_UNUSED(module), PyObject *text)
     }
     int fields[] = {number(at, 4),      number(at + 5, 2),  number(at + 8, 2), number(at + 11, 2),
                     number(at + 14, 2), number(at + 17, 2), length == TO_MILLISECONDS ? number(at + 20, 3) : 0};
-    for (int place = 0; place < 7; place++) {
+    for (size_t place = 0; place < sizeof fields / sizeof *fields; place++) {
         if (fields[place] < 0) {
             Py_RETURN_NONE;
         }

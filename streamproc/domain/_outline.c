@@ -3,7 +3,8 @@
 
    All of it is checked to be JSON here, as strictly as the decoder does it. Whatever is unusual (an escape anywhere, a
    name that comes twice where it matters, a number with an exponent or of more than 18 characters, values nested deeper
-   than 32) is refused, and the event is then decoded whole: only the decoder says what is wrong with an event.
+   than 32 levels where they are skipped) is refused, and the event is then decoded whole: only the decoder says what is
+   wrong with an event.
 
    A bytes object ends with a NUL, which ends or refuses whatever is read here: nothing reads beyond it. */
 
@@ -21,7 +22,7 @@ enum {
     DEPTH = 32,
     NUMBER = 18,
     /* Shorter ones are decoded in less time than it takes to put them back. */
-    SHORTEST = 40
+    SHORTEST_LINES = 40
 };
 
 typedef const unsigned char *Place;
@@ -75,7 +76,7 @@ static Place skip_long_character(Place at)
     return continues(at[3]) ? at + 4 : NULL;
 }
 
-/* Skips to the next special character. */
+/* Skips to the next special character, and never looks beyond the last byte: no test would notice. */
 static Place skip_plain(Place at, Place last)
 {
 #ifdef __SSE2__
@@ -282,19 +283,19 @@ static char *put(char *into, Place start, Place end)
     return into + (end - start);
 }
 
-/* Returns the bytes of a member with null in the place of two that may stand in it. */
+/* Returns the bytes of a member with null in the place of two others in it, side by side; the second may be missing. */
 static PyObject *without(const Member *whole, const Member *first, const Member *second)
 {
     static const char null[] = "null";
     const Py_ssize_t length = sizeof null - 1;
     Py_ssize_t size = whole->end - whole->start;
-    const Member *cut[] = {first, second};
+    const Member *gaps[] = {first, second};
     if (second->start != NULL && second->start < first->start) {
-        cut[0] = second;
-        cut[1] = first;
+        gaps[0] = second;
+        gaps[1] = first;
     }
     for (int place = 0; place < 2; place++) {
-        size += cut[place]->start == NULL ? 0 : length - (cut[place]->end - cut[place]->start);
+        size += gaps[place]->start == NULL ? 0 : length - (gaps[place]->end - gaps[place]->start);
     }
     PyObject *rest = PyBytes_FromStringAndSize(NULL, size);
     if (rest == NULL) {
@@ -303,11 +304,11 @@ static PyObject *without(const Member *whole, const Member *first, const Member 
     char *into = PyBytes_AS_STRING(rest);
     Place at = whole->start;
     for (int place = 0; place < 2; place++) {
-        if (cut[place]->start != NULL) {
-            into = put(into, at, cut[place]->start);
+        if (gaps[place]->start != NULL) {
+            into = put(into, at, gaps[place]->start);
             memcpy(into, null, length);
             into += length;
-            at = cut[place]->end;
+            at = gaps[place]->end;
         }
     }
     put(into, at, whole->end);
@@ -328,15 +329,21 @@ static PyObject *read_outline(PyObject *Py_UNUSED(module), PyObject *value)
 
     Place text = (Place)PyBytes_AS_STRING(value), end;
     Place last = text + PyBytes_GET_SIZE(value);
-    if (memchr(text, '\\', last - text) != NULL || *(text = skip_blanks(text)) != '{' ||
-        (end = read_object(text, last, wanted, 4)) == NULL || skip_blanks(end) != last || !is_text(id) ||
-        !is_text(type) || !is_text(created_at) || !is_text(&customer_id)) {
+    if (memchr(text, '\\', (size_t)(last - text)) != NULL) {
         Py_RETURN_NONE;
     }
-    if (lines.start != NULL && lines.end - lines.start < SHORTEST) {
+    text = skip_blanks(text);
+    end = *text == '{' ? read_object(text, last, wanted, 4) : NULL;
+    if (end == NULL || skip_blanks(end) != last) {
+        Py_RETURN_NONE;
+    }
+    if (!is_text(id) || !is_text(type) || !is_text(created_at) || !is_text(&customer_id)) {
+        Py_RETURN_NONE;
+    }
+    if (lines.start != NULL && lines.end - lines.start < SHORTEST_LINES) {
         lines.start = NULL;
     }
-    /* Where one of them cannot be made, the tuple is not either. */
+    /* Each fails only for want of memory; then there is no tuple, and the others are let go of. */
     return Py_BuildValue("(NNNNNNN)", text_of(id), text_of(type), text_of(created_at), text_of(&customer_id),
                          without(data, customer, &lines), bytes_of(customer), bytes_of(&lines));
 }

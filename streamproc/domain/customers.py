@@ -22,6 +22,10 @@ from streamproc.errors import FatalError
 STATE_VERSION: Final = 3
 
 
+# How many bytes of what an event has told of its customer are remembered at most: most of it may be nothing to keep.
+_REMEMBERED_BYTES: Final = 2048
+
+
 # Not frozen, which would double what it costs to make one; nothing ever sets a field. The `__init__` is written out,
 # because the one that a dataclass makes is not compiled.
 @dataclass(slots=True, init=False)
@@ -30,7 +34,7 @@ class CustomerState:
 
     `memberships` are the ids of the segments it belongs to, sorted; `occurrences` its custom events by name. `now` is
     the latest time at which something about it was decided: that of its latest event, profile record or tick.
-    `told` is what an event has told of the customer last, in JSON: laid over the profile once more, it changes nothing.
+    `customer_json` is what an event has told of the customer last: laid over the profile once more, it changes nothing.
     It is not written.
     """
 
@@ -41,7 +45,7 @@ class CustomerState:
     points: ByCampaign
     tiers: ByCampaign
     now: datetime | None
-    told: bytes | None
+    customer_json: bytes | None
 
     def __init__(
         self,
@@ -52,7 +56,7 @@ class CustomerState:
         points: ByCampaign,
         tiers: ByCampaign,
         now: datetime | None,
-        told: bytes | None = None,
+        customer_json: bytes | None = None,
     ) -> None:
         self.profile = profile
         self.memberships = memberships
@@ -61,18 +65,32 @@ class CustomerState:
         self.points = points
         self.tiers = tiers
         self.now = now
-        self.told = told
+        self.customer_json = customer_json
 
     def with_memberships(self, memberships: list[str]) -> "CustomerState":
         """Return the state with other memberships."""
         return CustomerState(
-            self.profile, memberships, self.orders, self.occurrences, self.points, self.tiers, self.now, self.told
+            self.profile,
+            memberships,
+            self.orders,
+            self.occurrences,
+            self.points,
+            self.tiers,
+            self.now,
+            self.customer_json,
         )
 
     def with_time(self, now: datetime) -> "CustomerState":
         """Return the state at a later time."""
         return CustomerState(
-            self.profile, self.memberships, self.orders, self.occurrences, self.points, self.tiers, now, self.told
+            self.profile,
+            self.memberships,
+            self.orders,
+            self.occurrences,
+            self.points,
+            self.tiers,
+            now,
+            self.customer_json,
         )
 
 
@@ -86,10 +104,12 @@ def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) 
     `keep_time` says that the event's time alone is something new. It is so while some segment depends on the date;
     without one, the time is noted together with whatever else changes, and need not be written with every event.
     """
-    kind, told, profile = event.type, event.told, state.profile
+    kind, customer_json, profile = event.type, event.customer_json, state.profile
     # Mostly an event tells of its customer in the words of the one before, which need not even be decoded then.
-    if told is None or told != state.told:
+    if customer_json is None or customer_json != state.customer_json:
         profile = merge_profile(profile, event.customer)
+        if customer_json is not None and len(customer_json) > _REMEMBERED_BYTES:
+            customer_json = None
     orders, occurrences, points, tiers = state.orders, state.occurrences, state.points, state.tiers
     if kind in ORDER_EVENTS:
         orders = orders_after(orders, event)
@@ -104,7 +124,7 @@ def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) 
     elif profile is state.profile and not keep_time:
         return state
     now = latest(state.now, event.created_at)
-    return CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now, told)
+    return CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now, customer_json)
 
 
 def after_record(

@@ -38,8 +38,8 @@ class Event:
     """A decoded fact about a customer. Nothing of what it says changes once it was read.
 
     `outline` is its `data`; `created_at` keeps the offset that it was sent with, and `created_text` is how it was
-    written. While the customer or the lines of the order have not been decoded, `told` and `lines` are their JSON, and
-    `outline` has null in their places: `data` is for whoever may read them.
+    written. `lines` are those of its order in JSON until they are decoded; `customer_json` is its customer in JSON, and
+    stays. Where they are not decoded, `outline` has null in their places: `data` is for whoever may read them.
     """
 
     id: str
@@ -48,7 +48,7 @@ class Event:
     created_text: str
     customer_id: str
     outline: dict[str, Any]
-    told: bytes | None
+    customer_json: bytes | None
     lines: bytes | None
 
     def __init__(
@@ -59,7 +59,7 @@ class Event:
         created_text: str,
         customer_id: str,
         outline: dict[str, Any],
-        told: bytes | None = None,
+        customer_json: bytes | None = None,
         lines: bytes | None = None,
     ) -> None:
         self.id = id
@@ -68,14 +68,14 @@ class Event:
         self.created_text = created_text
         self.customer_id = customer_id
         self.outline = outline
-        self.told = told
+        self.customer_json = customer_json
         self.lines = lines
 
     @property
     def customer(self) -> dict[str, Any]:
         """The customer as the event tells of it."""
-        if self.told is not None and self.outline["customer"] is None:
-            self.outline["customer"] = orjson.loads(self.told)
+        if self.customer_json is not None and self.outline["customer"] is None:
+            self.outline["customer"] = orjson.loads(self.customer_json)
         customer: dict[str, Any] = self.outline["customer"]
         return customer
 
@@ -85,8 +85,8 @@ class Event:
         if self.lines is not None:
             self.outline["order"]["items"] = orjson.loads(self.lines)
             self.lines = None
-        if self.told is not None and self.outline["customer"] is None:
-            self.outline["customer"] = orjson.loads(self.told)
+        if self.customer_json is not None:
+            _ = self.customer  # decodes it
         return self.outline
 
     @property
@@ -110,19 +110,20 @@ def read_event(key: bytes | None, value: bytes | None) -> Event | Ignored | Park
     Of two equal keys in one JSON object the last one counts. Unknown fields are kept.
     """
     if value is not None and len(value) <= INPUT_LIMIT:
-        outline = read_outline(value)
-        if outline is not None:
-            own_id, kind, created_text, told_id, rest, told, lines = outline
-            return _checked(key, own_id, kind, created_text, orjson.loads(rest), told_id, told, lines)
+        found = read_outline(value)
+        if found is not None:
+            own_id, kind, created_text, own_customer_id, outline, customer_json, lines = found
+            data = orjson.loads(outline)
+            return _checked(key, own_id, kind, created_text, own_customer_id, data, customer_json, lines)
     body = read_json(value)
     if type(body) is not dict:
         return body if isinstance(body, Parked) else Parked("invalid_event", "not an object")
     event_id, event_type, created_at, data = body.get("id"), body.get("type"), body.get("created_at"), body.get("data")
-    if not type(event_id) is type(event_type) is type(created_at) is str or type(data) is not dict:
+    if not (type(event_id) is type(event_type) is type(created_at) is str and type(data) is dict):
         return Parked("invalid_event", _form_problem(event_id, event_type, created_at))
     customer: Any = data.get("customer")
     customer_id = customer.get("id") if type(customer) is dict else None
-    return _checked(key, event_id, event_type, created_at, data, customer_id, None, None)
+    return _checked(key, event_id, event_type, created_at, customer_id, data, None, None)
 
 
 def _checked(
@@ -130,9 +131,9 @@ def _checked(
     event_id: str,
     event_type: str,
     created_at: str,
-    data: dict[str, Any],
     customer_id: object,
-    told: bytes | None,
+    data: dict[str, Any],
+    customer_json: bytes | None,
     lines: bytes | None,
 ) -> Event | Ignored | Parked:
     instant = parse_instant(created_at)
@@ -144,7 +145,7 @@ def _checked(
         return Parked("invalid_event", "data.customer.id is not a text, or empty", type=event_type)
     if key != customer_id.encode():
         return Parked("wrong_key", "the record's key is not data.customer.id", type=event_type)
-    return Event(event_id, event_type, instant, created_at, customer_id, data, told, lines)
+    return Event(event_id, event_type, instant, created_at, customer_id, data, customer_json, lines)
 
 
 def text_in(value: Any, name: str) -> str | None:
@@ -168,7 +169,7 @@ def parse_date_time(text: str) -> datetime | None:
     A leap second is read as the second after :59. Digits beyond microseconds are cut.
     """
     plain = read_plain(text)
-    return _parse_any_form(text) if plain is None else plain
+    return parse_any_form(text) if plain is None else plain
 
 
 def instant_of(milliseconds: int) -> datetime:
@@ -185,7 +186,8 @@ def format_instant(milliseconds: int) -> str:
     return instant_of(milliseconds).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _parse_any_form(text: str) -> datetime | None:
+def parse_any_form(text: str) -> datetime | None:
+    """Read an RFC 3339 date-time in whatever form; None if it is not one."""
     found = _INSTANT.fullmatch(text)
     if found is None:
         return None

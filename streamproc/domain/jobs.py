@@ -98,9 +98,9 @@ def _id_of(cause: Mapping[str, Any]) -> str:
 
 
 def _hexadecimal(text: bytes) -> bytes:
-    own = _DIGEST.copy()  # half of what it takes to make one
-    own.update(text)
-    return hexlify(own.digest())
+    digest = _DIGEST.copy()  # a copy costs half of what a new one does
+    digest.update(text)
+    return hexlify(digest.digest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ def _escape(order_id: str) -> str:
 
 def _place_of(own_id: str, ids: str) -> int:
     """Return the place of an id in its column, -1 where it is not there."""
-    if own_id not in ids:
+    if own_id not in ids:  # mostly it is new: then the texts below, as long as the column, need not be made
         return -1
     at = f",{ids},".find(f",{own_id},")
     return at if at <= 0 else ids.count(",", 0, at)

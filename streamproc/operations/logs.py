@@ -20,7 +20,7 @@ LIBRARY_LEVELS = {
     "aiokafka.consumer.fetcher": logging.CRITICAL,
 }
 
-#: For how long a library does not say the same thing again.
+#: For how long aiokafka does not say the same thing again.
 SILENCE_SECONDS = 10.0
 _REMEMBERED = 1_000  # things said
 
@@ -30,14 +30,16 @@ class Repetitions(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], float] = {}  # when, by logger and message
+        self._said: dict[tuple[str, str, str], float] = {}  # when, by logger, message and arguments
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether a record is to be written."""
-        if not record.name.startswith("aiokafka"):
+        if record.exc_info or not record.name.startswith("aiokafka"):
             return True
-        said = (record.name, record.getMessage())
-        is_new = record.created - self._said.get(said, -SILENCE_SECONDS) >= SILENCE_SECONDS
+        # Not put together: a line that cannot be is told of by the handler, and must not raise where it was logged.
+        said = (record.name, str(record.msg), repr(record.args))
+        since = record.created - self._said.get(said, -SILENCE_SECONDS)
+        is_new = not 0 <= since < SILENCE_SECONDS  # the machine's clock can be set back
         if is_new:
             if len(self._said) >= _REMEMBERED:
                 self._said.clear()

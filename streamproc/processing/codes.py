@@ -19,7 +19,7 @@ from streamproc.errors import FatalError
 from streamproc.matching.definitions import Definitions
 from streamproc.processing.dead_letters import dead_letter, describe
 from streamproc.processing.processor import Output, Record, Slice, SourceRecord, Store
-from streamproc.processing.waiting_requests import Line, ReturningCodes, WaitingRequests
+from streamproc.processing.waiting_requests import Line, ReturningCodes, WaitingRequests, number_of, offset_of
 from streamproc.topics import Topic, deliveries
 
 #: Requests that go on, or are given up, in one step.
@@ -36,7 +36,7 @@ class Asked:
     """What the ledger has to do before the next chunk or step is decided."""
 
     wanted: list[Wanted] = field(default_factory=list)
-    #: Requests that will never have their codes, with their numbers.
+    #: Requests with the numbers under which they will never have a code.
     returned: dict[str, int] = field(default_factory=dict)
 
 
@@ -50,8 +50,8 @@ class _Item:
 
     @property
     def number(self) -> int:
-        """See `Wanted`; it stays the same, however often the request is met."""
-        return self.record.offset if self.waited is None else self.waited
+        """See `Wanted`; its record's own until it waits, which may be under another one."""
+        return number_of(self.record.offset) if self.waited is None else self.waited
 
 
 class CodeProcessor:
@@ -118,7 +118,7 @@ class CodeProcessor:
         for record in records:
             try:
                 request = CodeRequest.read(record.value or b"")
-                wanted = request.wanted(record.offset)
+                wanted = request.wanted(number_of(record.offset))
             except Exception as error:  # noqa: BLE001  (a defect of the writer must not stop the others' codes)
                 self._parked.append((Parked("unexpected_error", describe(error)), record))
                 continue
@@ -127,9 +127,9 @@ class CodeProcessor:
                 continue
             in_hand.add(request.id)
             self._items.append(_Item(record, request))
-            self._put_back_first(request.id)
             # Whoever waits comes first, also when there are codes again.
             if _line(request) not in self._waiting:
+                self._put_back_first(request.id)
                 self._asked.wanted.append(wanted)
 
     def _begin_step(self, now: int) -> None:
@@ -139,7 +139,7 @@ class CodeProcessor:
                 continue
             for number, value in self._waiting.first(line, STEP_REQUESTS - len(self._items)):
                 request = CodeRequest.read(value)
-                record = Record(number, 0, request.customer_id.encode(), value)
+                record = Record(offset_of(number), 0, request.customer_id.encode(), value)
                 self._items.append(_Item(record, request, number))
                 self._put_back_first(request.id)
                 if self._in_force(request.distribution_id) is not None:
@@ -203,13 +203,13 @@ class CodeProcessor:
         Whoever it was meant for goes on waiting, under a number that has not been given up.
         """
         other, number = allocation.publication_id, allocation.number
-        self._add(item)
+        self._line_up(item)
         if self._waiting.number(other) == number:
             self._waiting.move_back(other)
             self._returning.add(other, number)
 
     def _let_wait(self, item: _Item, output: Output, now: int) -> None:
-        self._add(item)
+        self._line_up(item)
         line, in_force = _line(item.request), self._in_force(item.request.distribution_id)
         if in_force is None or item.request.id not in self._asked_ids:
             return
@@ -223,14 +223,17 @@ class CodeProcessor:
             output.lane(Topic.PARTITION_REPORTS, 0).append((report.command_id.encode(), report.encode(), []))
             output.counts[("out_of_codes",)] += 1
 
-    def _add(self, item: _Item) -> None:
+    def _line_up(self, item: _Item) -> None:
+        """Let it wait, if it does not yet."""
         if item.waited is not None:
             return
-        request_id, offset = item.request.id, item.record.offset
-        number = self._waiting.add(_line(item.request), request_id, offset, item.record.value or b"")
-        if number != offset:
-            # An attempt that knows it under its offset may still come, and nobody would put back what that takes.
-            self._returning.add(request_id, offset)
+        request_id, line, value = item.request.id, _line(item.request), item.record.value or b""
+        # Who was asked for has no code. An attempt that came to nothing may still take one under the record's number:
+        # that has to be the number that goes on, or to be put back.
+        was_asked = request_id in self._asked_ids
+        number = self._waiting.add(line, request_id, item.number, value, keeps_number=was_asked)
+        if was_asked and number != item.number:
+            self._returning.add(request_id, item.number)
 
     def _give_up(self, item: _Item) -> None:
         self._leave(item)

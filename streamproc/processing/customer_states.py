@@ -34,10 +34,11 @@ class DecodedStates:
 
     def keep(self, key: bytes, size: int, state: CustomerState) -> None:
         """Keep a state that is now in the store, or was found there."""
-        if self._room < size:
+        room = size if state.customer_json is None else size + len(state.customer_json)
+        if self._room < room:
             self._old, self._young, self._room = self._young, {}, _KEPT_BYTES // 2
         self._young[key] = size, state
-        self._room -= size
+        self._room -= room
 
     def forget(self, key: bytes) -> None:
         """Let go of a customer that has no state any more."""

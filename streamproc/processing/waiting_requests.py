@@ -3,10 +3,11 @@
 A line is of one distribution and one campaign: where a distribution gives codes of another campaign by now, those who
 came before wait for codes of the earlier one, and hold up nobody.
 
-Beside them stand the codes that have to go back: those of requests that will never be. Both are written with the chunk
-that finds them, so a crash forgets none.
+Beside them stand the codes that have to go back: those of requests that are given up, and what an attempt took for one
+that waits under another number by now. Both are written with the chunk that finds them, so a crash forgets none.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -24,8 +25,23 @@ _NUMBER_BYTES = 8
 Line = tuple[str, str]
 
 
+def number_of(offset: int) -> int:
+    """Return the number of the record at an offset."""
+    return 2 * offset
+
+
+def offset_of(number: int) -> int:
+    """Return the offset of the record with a number; of one that waits under another, about where it would stand."""
+    return number // 2
+
+
 class WaitingRequests:
-    """What waits, by line; the numbers are the offsets of the requests where that can be."""
+    """What waits, by line, in the order of its numbers.
+
+    A record's own number is told by its offset (`number_of`). Whoever waits under another has an odd one, so that a
+    record that makes the same request later never has that number: what was given under it is not that record's to put
+    back.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -35,7 +51,7 @@ class WaitingRequests:
         found = sorted((*_read_key(key), value) for key, value in store.items() if key.startswith(_WAITING))
         for distribution_id, number, value in found:
             request_id, campaign_id = _read(value)
-            self._append((distribution_id, campaign_id), number, request_id)
+            self._insert((distribution_id, campaign_id), number, request_id)
 
     def __contains__(self, line: Line) -> bool:
         return line in self._numbers
@@ -49,11 +65,15 @@ class WaitingRequests:
         """Return the number under which a request waits, None for any other."""
         return self._requests.get(request_id)
 
-    def add(self, line: Line, request_id: str, offset: int, value: bytes) -> int:
-        """Let a request wait behind the others; return its number."""
-        # Offsets of a topic that was made anew begin again.
-        number = max(offset, self._last + 1)
-        self._append(line, number, request_id)
+    def add(self, line: Line, request_id: str, number: int, value: bytes, *, keeps_number: bool) -> int:
+        """Let a request wait, and return the number under which it does.
+
+        Where one of that number or a later one waits already, it comes behind all others and gets another one, unless
+        it `keeps_number`, which it does as long as that is free.
+        """
+        if number <= self._last and not (keeps_number and self._is_free(number)):
+            number = self._next_number
+        self._insert(line, number, request_id)
         self._store.put(_key(line, number), value)
         return number
 
@@ -81,16 +101,28 @@ class WaitingRequests:
         line = next(line for line, numbers in self._numbers.items() if number in numbers)
         value = self._store.get(_key(line, number)) or b""
         self.remove(line, request_id, number)
-        self.add(line, request_id, number, value)
+        self.add(line, request_id, self._next_number, value, keeps_number=False)
 
-    def _append(self, line: Line, number: int, request_id: str) -> None:
-        self._numbers.setdefault(line, deque()).append(number)
+    @property
+    def _next_number(self) -> int:
+        """Return a number behind all others that is no record's own: those are even."""
+        return (self._last + 1) | 1
+
+    def _is_free(self, number: int) -> bool:
+        return all(number not in numbers for numbers in self._numbers.values())
+
+    def _insert(self, line: Line, number: int, request_id: str) -> None:
+        numbers = self._numbers.setdefault(line, deque())
+        if numbers and number < numbers[-1]:
+            insort(numbers, number)
+        else:
+            numbers.append(number)
         self._requests[request_id] = number
         self._last = max(self._last, number)
 
 
 class ReturningCodes:
-    """Requests that will never be, and whose codes, if they have any, go back."""
+    """What has to go back: codes, if there are any, that were given to requests under numbers that are void."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -105,7 +137,7 @@ class ReturningCodes:
         return self._requests.get(request_id)
 
     def add(self, request_id: str, number: int) -> None:
-        """Note that a request is given up."""
+        """Note that a number of a request is void. It has one at a time: what was void before has gone back by then."""
         self._requests[request_id] = number
         self._store.put(_RETURNING + request_id.encode(), b'{"number":%d}' % number)
 

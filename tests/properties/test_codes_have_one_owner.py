@@ -225,3 +225,50 @@ def test_a_frozen_attempt_at_one_that_joined_and_then_waits_burns_no_code(codes_
     life.do_a_chunk(2, "done", None)  # what was frozen joined that code, and now stands behind bob
     life.bring("camp_1", codes_at_the_end)
     life.teardown()
+
+
+def three_ask() -> tuple[Codes, list[OutputRecord]]:
+    """Return a life in which nothing was asked for yet, and what three customers ask for in each distribution."""
+    life = Codes()
+    life.begin(joins_once=True)
+    for customer in ("bob", "carol", "dave"):
+        life.order(customer)
+    asked, life.requests = life.requests, []
+    return life, asked
+
+
+def test_a_request_that_comes_again_at_the_number_under_which_it_was_sent_keeps_its_code() -> None:
+    life, (bob, bob_2, carol, _, dave, _) = three_ask()
+    life.requests = [bob, bob_2, carol, dave, bob]
+    life.do_a_chunk(1, "done", None)
+    life.bring("camp_1", 1)
+    life.change("distr_1", "live", "camp_1")
+    life.do_a_step("lost")
+    life.do_a_chunk(2, "done", None)  # the second of bob's joins the first, which stands behind all others by now
+    life.change("distr_2", "paused", "camp_1")
+    life.do_a_chunk(1, "done", None)
+    life.bring("camp_1", 1)
+    life.change("distr_1", "live", "camp_1")
+    life.do_a_step("done")
+    assert [customer for _, customer in sorted(life.sent.items())] == ["bob", "carol"]
+    life.do_a_chunk(1, "done", None)
+    life.settle()
+    life.change("distr_1", "live", "camp_1")
+    life.teardown()
+
+
+@pytest.mark.parametrize("others", [1, 2])
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_request_that_comes_again_in_a_topic_made_anew_keeps_its_code(others: int, is_deleted: bool) -> None:
+    life, (bob, _, carol, _, dave, _) = three_ask()
+    life.requests = [bob, carol, dave][: others + 1]
+    life.bring("camp_1", 1)
+    life.do_a_chunk(1, "done", None)
+    life.do_a_chunk(2, "done", None)
+    life.requests, life.done = [bob], 0
+    life.restart()
+    life.do_a_chunk(1, "done", None)
+    life.change("distr_1", None if is_deleted else "live", "camp_1")
+    life.settle()
+    life.nothing_that_was_sent_is_free()
+    life.teardown()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from streamproc.domain.events import Event, read_event
 from streamproc.domain.outcomes import Parked
 from streamproc.domain.outline import read_outline
+from streamproc.topics import INPUT_LIMIT
 
 LINES: list[Any] = [
     {
@@ -79,6 +80,7 @@ PIECES = [
 NO_UTF_8 = [
     *(b"\xff", b"\x80", b"\xc0\x80", b"\xc3", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xe2\x82", b"\xf0\x80\x80\x80"),
     *(b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xf0\x9f\x98"),
+    *(b"\xe2\x82a", b"\xf0\x9f\x98a", b"\xf0\x9f\x98" + b"a" * 19),
 ]
 Change = tuple[float, int, bytes]
 
@@ -147,6 +149,7 @@ def test_an_order_reads_the_same(changes: list[Change]) -> None:
     [
         pytest.param(orjson.dumps(EVENT), id="of an order"),
         pytest.param(orjson.dumps(EVENT, option=orjson.OPT_INDENT_2), id="with blanks"),
+        pytest.param(orjson.dumps(EVENT, option=orjson.OPT_INDENT_2).replace(b"\n", b"\r\n\t"), id="with all blanks"),
         pytest.param(orjson.dumps({**EVENT, "data": {"customer": CUSTOMER}}), id="of a customer only"),
         pytest.param(
             orjson.dumps({**EVENT, "data": {"order": {"items": LINES}, "customer": CUSTOMER}}), id="turned round"
@@ -181,6 +184,9 @@ FAULTS = [
     pytest.param(b"1e400", id="a number beyond floats"),
     pytest.param(b"1" * 400, id="a number beyond floats, without an exponent"),
     pytest.param(b'"a\nb"', id="a control character"),
+    pytest.param(b'"\x1f"', id="the last control character"),
+    pytest.param(b'"' + b"\x1f" * 20 + b'"', id="many of it"),
+    pytest.param(b"\x0c1", id="what is no blank"),
     pytest.param(b'"\\x"', id="no escape"),
     pytest.param(b'"\\ud800"', id="a lone surrogate"),
     pytest.param(b"01", id="a leading zero"),
@@ -222,6 +228,20 @@ def test_an_event_without_what_every_event_has_has_no_outline(name: str, value: 
     event = orjson.dumps(EVENT)
     assert event.count(place) == 1
     assert read_outline(event.replace(place, own_name + b":" + (value or b"7"))) is None
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+@pytest.mark.parametrize("surplus", [b'"surplus":', b'"data":{"customer":{"id":"c","more":'])
+def test_what_is_nested_too_deep_has_no_outline_and_harms_nobody(opening: bytes, surplus: bytes) -> None:
+    value = b'{"id":"e","type":"t","created_at":"n",' + surplus + opening * 150_000
+    assert read_outline(value) is None
+    assert isinstance(read_event(b"c", value), Parked)
+
+
+def test_a_plain_event_that_is_too_large_is_not_read() -> None:
+    found = read_event(b"cust_1", orjson.dumps(EVENT | {"surplus": "x" * INPUT_LIMIT}))
+    assert isinstance(found, Parked)
+    assert found.reason == "too_large"
 
 
 @pytest.mark.parametrize("more", [b" x", b"\x00", b"{}", b",", b"]"])
@@ -272,8 +292,9 @@ def test_the_customer_and_the_lines_of_a_plain_order_are_decoded_when_asked_for(
     assert isinstance(event, Event)
     if not DECODES_WHOLE:
         assert (event.lines, event.outline["order"]["items"]) == (orjson.dumps(LINES), None)
-        assert (event.told, event.outline["customer"]) == (orjson.dumps(CUSTOMER), None)
+        assert (event.customer_json, event.outline["customer"]) == (orjson.dumps(CUSTOMER), None)
     assert event.customer == CUSTOMER
+    assert event.customer is event.customer
     assert event.data == EVENT["data"]
     assert list(event.data) == list(EVENT["data"])
     assert event.lines is None

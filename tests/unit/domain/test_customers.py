@@ -83,6 +83,16 @@ def test_what_is_told_of_a_customer_in_the_same_words_is_not_even_decoded() -> N
     assert after_event(after_event(after, other), again).profile["name"] == "Ann"
 
 
+@pytest.mark.parametrize(("length", "is_remembered"), [(1_000, True), (10_000, False)])
+def test_of_what_is_told_of_a_customer_no_more_is_remembered_than_there_is_room_for(
+    length: int, is_remembered: bool
+) -> None:
+    event = told({"name": "Ann", "summary": {"note": "x" * length}})
+    after = after_event(KNOWN, event)
+    assert after.profile == {**KNOWN.profile, "name": "Ann"}
+    assert after.customer_json == (event.customer_json if is_remembered else None)
+
+
 def test_after_a_record_the_same_words_are_laid_over_the_new_profile() -> None:
     after = after_record(after_event(KNOWN, told({"name": "Ann"})), {"id": "c", "name": "Bob"}, NOW)
     assert after_event(after, told({"name": "Ann"})).profile == {"id": "c", "name": "Ann"}

@@ -75,13 +75,38 @@ def test_a_client_that_tries_on_and_on_says_so_once_unless_everything_is_asked_f
     assert len(printed(REPEATS, "json", "debug").splitlines()) == 10
 
 
+def passes(repetitions: Repetitions, created: float, error: Exception | None = None) -> bool:
+    """Say the same at a time, perhaps with an exception."""
+    exception = None if error is None else (type(error), error, None)
+    record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "Unexpected error", None, exception)
+    record.created = created
+    return repetitions.filter(record)
+
+
 def test_what_was_said_long_ago_is_said_again() -> None:
     repetitions = Repetitions()
+    times = (100.0 + seconds for seconds in (0, SILENCE_SECONDS - 0.1, SILENCE_SECONDS, SILENCE_SECONDS + 1))
+    assert [passes(repetitions, time) for time in times] == [True, False, True, False]
 
-    def passes(created: float) -> bool:
-        record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "Unable connect", None, None)
-        record.created = created
-        return repetitions.filter(record)
 
-    told = [passes(100.0 + seconds) for seconds in (0, SILENCE_SECONDS - 0.1, SILENCE_SECONDS, SILENCE_SECONDS + 1)]
-    assert told == [True, False, True, False]
+def test_a_clock_that_is_set_back_silences_nothing() -> None:
+    repetitions = Repetitions()
+    assert [passes(repetitions, time) for time in (10_000, 6_400, 6_401)] == [True, True, False]
+
+
+def test_an_exception_is_always_told() -> None:
+    repetitions = Repetitions()
+    assert passes(repetitions, 100.0, ValueError())
+    assert passes(repetitions, 100.0, KeyError())
+
+
+def test_a_message_whose_arguments_do_not_fit_raises_nothing_here() -> None:
+    record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "%s and %s", ("one",), None)
+    assert Repetitions().filter(record)
+
+
+def test_what_another_logger_says_is_another_thing() -> None:
+    repetitions = Repetitions()
+    names = ("aiokafka", "aiokafka.consumer", "aiokafka")
+    records = [logging.LogRecord(name, logging.ERROR, "", 0, "the same", None, None) for name in names]
+    assert [repetitions.filter(record) for record in records] == [True, True, False]

@@ -1,5 +1,7 @@
 """States that stay decoded between chunks: the latest, and never more than there is room for."""
 
+from dataclasses import replace
+
 from streamproc.domain.customers import NEW_CUSTOMER
 from streamproc.processing.customer_states import _KEPT_BYTES, DecodedStates, StagedStates
 from streamproc.runtime.store import StateStore
@@ -34,6 +36,14 @@ def test_of_a_state_that_is_kept_again_the_latest_is_found() -> None:
     member = NEW_CUSTOMER.with_memberships(["seg_1"])
     decoded.keep(b"a", QUARTER, member)
     assert decoded.get(b"a") == (QUARTER, member)
+
+
+def test_what_a_state_remembers_beside_its_record_takes_room_as_well() -> None:
+    decoded = DecodedStates()
+    wordy = replace(NEW_CUSTOMER, customer_json=b" " * (QUARTER - 10))
+    for key in (b"a", b"b", b"c", b"d", b"e"):
+        decoded.keep(key, 10, wordy)
+    assert kept(decoded, b"a", b"b", b"c", b"d", b"e") == [b"c", b"d", b"e"]
 
 
 def test_a_customer_who_is_forgotten_is_found_in_neither_half() -> None:
