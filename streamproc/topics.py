@@ -141,7 +141,7 @@ _SPECS = (
     # A request that waits for a code is in here whole.
     _table(
         Topic.CODE_STATE,
-        "waiting/<distribution id>, its number; or returning/<request id>",
+        "waiting/<distribution id>, its number; returning/<request id>; or read",
         "code task",
         partitions="N",
         extra={**_WRAPPED, **_CHANGELOG, "segment.bytes": str(16 * _MEBIBYTE), "min.cleanable.dirty.ratio": "0.1"},

@@ -28,6 +28,8 @@ STEP_REQUESTS = 500
 AGAIN_MILLISECONDS = 10_000
 # What waits for a change of the definitions: the host looks again from time to time.
 _SOME_DAY = 2**62
+# What an attempt can have had in hand, with room to spare.
+_NUMBERS_AHEAD = number_of(10_000)
 _AT_ONCE = 0
 
 
@@ -71,6 +73,8 @@ class CodeProcessor:
         self._asked = Asked()
         self._asked_ids: set[str] = set()
         self._allocations: Mapping[str, Allocation] = {}
+        #: Lines of which the first one would join a request that has not been read yet.
+        self._held: set[Line] = set()
 
     @property
     def wake_at(self) -> int | None:
@@ -84,6 +88,7 @@ class CodeProcessor:
         self._items, self._parked, self._asked = [], [], Asked()
         self._allocations = {}
         if slices:
+            self._held.clear()
             self._take([record for piece in slices for record in piece.records])
         else:
             self._begin_step(now)
@@ -107,6 +112,7 @@ class CodeProcessor:
         # Whoever has joined another one's publication comes after it: by then it is decided, if it is today.
         for item in sorted(self._items, key=self._hangs_on_another):
             self._settle(item, output, now, outcomes)
+        self._waiting.write_read()
         for parked, record in self._parked:
             letter = dead_letter(parked, Topic.CODE_REQUESTS, self._partition, record, format_instant(now))
             output.lane(Topic.DEAD_LETTERS, self._partition).append(letter)
@@ -115,6 +121,7 @@ class CodeProcessor:
 
     def _take(self, records: Sequence[SourceRecord]) -> None:
         in_hand: set[str] = set()
+        self._waiting.note_read(number_of(records[-1].offset))
         for record in records:
             try:
                 request = CodeRequest.read(record.value or b"")
@@ -195,7 +202,15 @@ class CodeProcessor:
         if allocation is None or allocation.publication_id == item.request.id:
             return False
         other, number = allocation.publication_id, allocation.number
-        return number in {self._returning.number(other), self._waiting.number(other)}
+        return number in {self._returning.number(other), self._waiting.number(other)} or self._is_ahead(number)
+
+    def _is_ahead(self, number: int) -> bool:
+        """Tell whether a request that has a code stands behind those that were read: an attempt was lost that read it.
+
+        No attempt has more in hand than a chunk; a number far ahead is one of a topic that was made anew since.
+        """
+        read = self._waiting.read
+        return read < number <= read + _NUMBERS_AHEAD
 
     def _ask_anew(self, item: _Item, allocation: Allocation) -> None:
         """Have the code of an attempt that came to nothing put back, and ask for one in the next step.
@@ -204,6 +219,8 @@ class CodeProcessor:
         """
         other, number = allocation.publication_id, allocation.number
         self._line_up(item)
+        if self._is_ahead(number):
+            self._held.add(_line(item.request))
         if self._waiting.number(other) == number:
             self._waiting.move_back(other)
             self._returning.add(other, number)
@@ -249,6 +266,8 @@ class CodeProcessor:
         in_force = self._in_force(distribution_id)
         if in_force is None:
             return _AT_ONCE
+        if line in self._held:
+            return _SOME_DAY
         if not in_force.is_live or self._configuration.blocked(distribution_id):
             return _SOME_DAY
         if in_force.version != self._seen.get(line):

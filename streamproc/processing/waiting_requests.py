@@ -18,6 +18,8 @@ from streamproc.processing.processor import Store
 
 _WAITING = b"waiting/"
 _RETURNING = b"returning/"
+_READ = b"read"
+_UNKNOWN = 2**62
 _SEPARATOR = b"\x00"
 _NUMBER_BYTES = 8
 
@@ -48,6 +50,8 @@ class WaitingRequests:
         self._numbers: dict[Line, deque[int]] = {}
         self._requests: dict[str, int] = {}
         self._last = -1
+        #: The number of the latest record that was read, exact while somebody waits. An earlier release wrote none.
+        self.read: int = orjson.loads(store.get(_READ) or b"%d" % _UNKNOWN)
         found = sorted((*_read_key(key), value) for key, value in store.items() if key.startswith(_WAITING))
         for distribution_id, number, value in found:
             request_id, campaign_id = _read(value)
@@ -60,6 +64,17 @@ class WaitingRequests:
     def lines(self) -> list[Line]:
         """Where some wait."""
         return list(self._numbers)
+
+    def note_read(self, number: int) -> None:
+        """Note the number of the latest record that was read."""
+        self.read = number
+
+    def write_read(self) -> None:
+        """Write what was read, if it may be asked for after a restart."""
+        if self._numbers:
+            self._store.put(_READ, b"%d" % self.read)
+        elif self._store.get(_READ) is not None:
+            self._store.delete(_READ)
 
     def number(self, request_id: str) -> int | None:
         """Return the number under which a request waits, None for any other."""
@@ -151,11 +166,11 @@ class ReturningCodes:
         self._store.delete(_RETURNING + request_id.encode())
 
 
-def request_of(key: bytes, value: bytes) -> str:
-    """Read from a record of the store which request it is about."""
+def request_of(key: bytes, value: bytes) -> str | None:
+    """Read from a record of the store which request it is about; None where it is about none."""
     if key.startswith(_RETURNING):
         return key[len(_RETURNING) :].decode()
-    return str(orjson.loads(value)["id"])
+    return str(orjson.loads(value)["id"]) if key.startswith(_WAITING) else None
 
 
 def _key(line: Line, number: int) -> bytes:

@@ -272,3 +272,16 @@ def test_a_request_that_comes_again_in_a_topic_made_anew_keeps_its_code(others: 
     life.settle()
     life.nothing_that_was_sent_is_free()
     life.teardown()
+
+
+def test_nobody_is_sent_the_code_of_a_request_that_is_still_to_be_read() -> None:
+    life = Codes()
+    life.begin(joins_once=True)
+    life.order("ann")
+    life.do_a_chunk(1, "done", None)
+    life.bring("camp_1", 1)
+    life.do_a_chunk(1, "lost", None)
+    life.do_a_step("done")
+    assert life.sent == {}
+    life.teardown()
+    assert list(life.sent.values()) == ["ann"]

@@ -309,7 +309,7 @@ def test_a_request_that_is_made_again_while_it_waits_is_served_once(restarts: bo
 def test_one_that_an_earlier_release_let_wait_twice_leaves_nothing_behind() -> None:
     line = Line()
     line.ask("e1")
-    ((key, value),) = line.codes.state.items()
+    ((key, value),) = [item for item in line.codes.state.items() if item[0].startswith(b"waiting/")]
     line.codes.state.put(key[:-1] + b"\x07", value)
     line.codes.state.commit()
     line.codes.restart()
@@ -371,6 +371,24 @@ def test_what_a_late_attempt_takes_for_one_that_joined_nobody_and_waits_goes_bac
         line.delete("distributions", one)
     assert given(*line.steps()) == []
     assert line.codes.pools == {"camp_1": (2, 0)}
+    assert list(line.codes.state.items()) == []
+
+
+def test_nobody_joins_a_request_that_was_read_in_an_attempt_that_came_to_nothing() -> None:
+    line = Line(("campaigns", campaign(join_once=True)), ("distributions", codes()), SECOND)
+    line.put("distributions", codes(status="paused"))
+    (later,) = line.requests("e2")
+    line.put("distributions", codes())
+    line.delete("distributions", "distr_2")
+    line.ask("e1")
+    line.codes.import_codes("a")
+    line.codes.take([later], commit=False)
+    line.codes.offset -= 1
+    line.codes.restart()
+    assert given(*line.steps()) == []  # it waits until that request is read again
+    steps = [line.codes.take([later]), *line.steps()]
+    assert given(*steps) == [("e2", "a"), ("e1", "a")]
+    assert published(*steps) == [SECOND_PUBLICATION]
     assert list(line.codes.state.items()) == []
 
 
