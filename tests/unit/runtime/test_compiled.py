@@ -3,10 +3,12 @@
 import os
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from platform import machine
 
 import pytest
 
-from streamproc.runtime.compiled import require_compiled_parts, stale_modules
+import streamproc
+from streamproc.runtime.compiled import event_path_is_compiled, require_compiled_parts, stale_modules
 
 
 def checkout(root: Path, *, source_at: int, compiled_at: int, source: str = "one.py") -> Path:
@@ -39,3 +41,13 @@ def test_an_installed_package_is_never_stale_whatever_the_order_of_unpacking(tmp
 def test_what_is_installed_here_may_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamproc.runtime.compiled.stale_modules", list)
     require_compiled_parts()
+
+
+def test_where_the_event_path_is_compiled_what_is_written_in_c_is_built_as_well() -> None:
+    """Else a source that no compiler takes would be left out silently, and nothing would test it."""
+    package = Path(streamproc.__file__).parent
+    sources = {source.stem for source in package.rglob("_*.c")}
+    built = {file.name.split(".")[0] for file in package.rglob(f"_*{EXTENSION_SUFFIXES[0]}")}
+    only_elsewhere = set() if machine() == "x86_64" else {"_batches"}
+    assert sources
+    assert sources - only_elsewhere <= built or not event_path_is_compiled()
