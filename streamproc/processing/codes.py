@@ -28,7 +28,7 @@ STEP_REQUESTS = 500
 AGAIN_MILLISECONDS = 10_000
 # What waits for a change of the definitions: the host looks again from time to time.
 _SOME_DAY = 2**62
-# What an attempt can have had in hand, with room to spare.
+# What an attempt can have had in hand, with room to spare beside the 2,000 records that a chunk has by itself.
 _NUMBERS_AHEAD = number_of(10_000)
 _AT_ONCE = 0
 
@@ -101,12 +101,14 @@ class CodeProcessor:
 
     def process(
         self,
-        slices: Sequence[Slice],  # noqa: ARG002  (the chunk is what was asked for)
+        slices: Sequence[Slice],
         now: int,
         outcomes: list[Fulfilled] | None = None,
     ) -> Output:
         """Decide for what was asked; `outcomes`, where given, gets one entry for each request that has its code."""
         output = Output()
+        if slices:  # not when it was asked for: a chunk that is called off then is read again
+            self._waiting.read = number_of(slices[-1].records[-1].offset)
         for request_id in self._asked.returned:
             self._returning.remove(request_id)
         # Whoever has joined another one's publication comes after it: by then it is decided, if it is today.
@@ -121,7 +123,6 @@ class CodeProcessor:
 
     def _take(self, records: Sequence[SourceRecord]) -> None:
         in_hand: set[str] = set()
-        self._waiting.note_read(number_of(records[-1].offset))
         for record in records:
             try:
                 request = CodeRequest.read(record.value or b"")

@@ -65,16 +65,15 @@ class WaitingRequests:
         """Where some wait."""
         return list(self._numbers)
 
-    def note_read(self, number: int) -> None:
-        """Note the number of the latest record that was read."""
-        self.read = number
-
     def write_read(self) -> None:
-        """Write what was read, if it may be asked for after a restart."""
-        if self._numbers:
-            self._store.put(_READ, b"%d" % self.read)
-        elif self._store.get(_READ) is not None:
+        """Write what was read, if it may be asked for after a restart, and nothing where that is written already."""
+        needed, written = b"%d" % self.read if self._numbers else None, self._store.get(_READ)
+        if needed == written:
+            return
+        if needed is None:
             self._store.delete(_READ)
+        else:
+            self._store.put(_READ, needed)
 
     def number(self, request_id: str) -> int | None:
         """Return the number under which a request waits, None for any other."""

@@ -392,6 +392,30 @@ def test_nobody_joins_a_request_that_was_read_in_an_attempt_that_came_to_nothing
     assert list(line.codes.state.items()) == []
 
 
+def test_nobody_joins_a_request_of_a_chunk_that_was_called_off_after_it_was_asked_for() -> None:
+    line = Line(("campaigns", campaign(join_once=True)), ("distributions", codes(status="paused")), SECOND)
+    (later,) = line.requests("e2")
+    line.put("distributions", codes())
+    line.delete("distributions", "distr_2")
+    line.ask("e1")
+    line.codes.import_codes("a")
+    # A rebalance comes while the ledger works: the task goes on with what it holds, and reads the chunk again.
+    asked = line.codes.processor.ask(line.codes.slices([later]), line.codes.now)
+    assert len(line.codes.ledger.allocate_now(asked.wanted)) == 1
+    line.codes.offset -= 1
+    line.put("distributions", codes())
+    assert given(*line.steps()) == []
+    assert given(line.codes.take([later]), *line.steps()) == [("e2", "a"), ("e1", "a")]
+
+
+def test_a_step_in_which_nothing_happens_writes_nothing() -> None:
+    line = Line()
+    line.ask("e1")
+    line.put("distributions", codes())
+    line.codes.take([], commit=False)
+    assert line.codes.state.staged == {}
+
+
 @pytest.mark.parametrize("status", ["paused", "live"])
 def test_who_may_join_once_joins_the_one_that_goes_out_first(status: str) -> None:
     line = attempted()
