@@ -2,9 +2,8 @@
    as they stand in its bytes, and the rest of its data without those two. What else stands beside the data is skipped.
 
    All of it is checked to be JSON here, as strictly as the decoder does it. Whatever is unusual (an escape anywhere, a
-   name that comes twice where it matters, a number with an exponent or of more than 18 characters, values nested deeper
-   than 32 levels where they are skipped) is refused, and the event is then decoded whole: only the decoder says what is
-   wrong with an event.
+   name that comes twice where it matters, a number with an exponent or of more than 18 characters, nesting of more than
+   32) is refused, and the event is then decoded whole: only the decoder says what is wrong with an event.
 
    A bytes object ends with a NUL, which ends or refuses whatever is read here: nothing reads beyond it. */
 
@@ -41,7 +40,7 @@ typedef struct Member {
 /* Characters that end a run of plain ones in a text: controls, the quote, all that is not ASCII. */
 static bool special[256];
 
-static Place skip_value(Place at, Place last, int depth);
+static Place skip_value(Place at, Place last, int depth, Member *wanted, int count);
 
 static Place skip_blanks(Place at)
 {
@@ -153,29 +152,47 @@ static Place skip_word(Place at, const char *word)
     return strncmp((const char *)at, word, length) == 0 ? at + length : NULL;
 }
 
-/* Skips a name and its colon; `at` is the quote before it. */
-static Place skip_name(Place at, Place last)
+static Member *find(Member *wanted, int count, Place name, size_t length)
 {
-    if (*at != '"' || (at = skip_text(at + 1, last)) == NULL) {
-        return NULL;
+    for (Member *one = wanted; one < wanted + count; one++) {
+        if (one->length == length && memcmp(one->name, name, length) == 0) {
+            return one;
+        }
     }
-    at = skip_blanks(at);
-    return *at == ':' ? skip_blanks(at + 1) : NULL;
+    return NULL;
 }
 
-/* Skips what stands in an object or an array, up to its end, of which `closing` is the bracket. */
-static Place skip_inside(Place at, Place last, int depth, char closing)
+/* Skips what stands in an object or an array, up to its end, of which `closing` is the bracket, and notes the members
+   that are wanted of an object. */
+static Place skip_inside(Place at, Place last, int depth, char closing, Member *wanted, int count)
 {
     at = skip_blanks(at);
     if (*at == closing) {
         return at + 1;
     }
     for (;;) {
-        if (closing == '}' && (at = skip_name(at, last)) == NULL) {
+        Member *member = NULL;
+        if (closing == '}') {
+            Place name = at + 1;
+            if (*at != '"' || (at = skip_text(name, last)) == NULL) {
+                return NULL;
+            }
+            member = find(wanted, count, name, (size_t)(at - 1 - name));
+            at = skip_blanks(at);
+            if (*at != ':' || (member != NULL && member->start != NULL)) {
+                return NULL; /* of two equal names the last one would count */
+            }
+            at = skip_blanks(at + 1);
+        }
+        Place value = at;
+        at = member == NULL ? skip_value(at, last, depth, NULL, 0)
+                            : skip_value(at, last, depth, member->inside, member->count);
+        if (at == NULL) {
             return NULL;
         }
-        if ((at = skip_value(at, last, depth)) == NULL) {
-            return NULL;
+        if (member != NULL) {
+            member->start = value;
+            member->end = at;
         }
         at = skip_blanks(at);
         if (*at == closing) {
@@ -188,15 +205,16 @@ static Place skip_inside(Place at, Place last, int depth, char closing)
     }
 }
 
-static Place skip_value(Place at, Place last, int depth)
+/* Skips a value, and notes the members that are wanted of it where it is an object. */
+static Place skip_value(Place at, Place last, int depth, Member *wanted, int count)
 {
     switch (*at) {
     case '"':
         return skip_text(at + 1, last);
     case '{':
-        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, '}') : NULL;
+        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, '}', wanted, count) : NULL;
     case '[':
-        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, ']') : NULL;
+        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, ']', NULL, 0) : NULL;
     case 't':
         return skip_word(at, "true");
     case 'f':
@@ -205,57 +223,6 @@ static Place skip_value(Place at, Place last, int depth)
         return skip_word(at, "null");
     default:
         return skip_number(at);
-    }
-}
-
-static Member *find(Member *wanted, int count, Place name, size_t length)
-{
-    for (Member *one = wanted; one < wanted + count; one++) {
-        if (one->length == length && memcmp(one->name, name, length) == 0) {
-            return one;
-        }
-    }
-    return NULL;
-}
-
-/* Skips an object of which `at` is the bracket, and notes the members that are wanted of it. */
-static Place read_object(Place at, Place last, Member *wanted, int count)
-{
-    at = skip_blanks(at + 1);
-    if (*at == '}') {
-        return at + 1;
-    }
-    for (;;) {
-        Place name = at + 1;
-        if (*at != '"' || (at = skip_text(name, last)) == NULL) {
-            return NULL;
-        }
-        Member *member = find(wanted, count, name, at - 1 - name);
-        at = skip_blanks(at);
-        if (*at != ':' || (member != NULL && member->start != NULL)) {
-            return NULL; /* of two equal names the last one would count */
-        }
-        Place value = skip_blanks(at + 1);
-        if (member != NULL && member->inside != NULL && *value == '{') {
-            at = read_object(value, last, member->inside, member->count);
-        } else {
-            at = skip_value(value, last, 0);
-        }
-        if (at == NULL) {
-            return NULL;
-        }
-        if (member != NULL) {
-            member->start = value;
-            member->end = at;
-        }
-        at = skip_blanks(at);
-        if (*at == '}') {
-            return at + 1;
-        }
-        if (*at != ',') {
-            return NULL;
-        }
-        at = skip_blanks(at + 1);
     }
 }
 
@@ -332,8 +299,7 @@ static PyObject *read_outline(PyObject *Py_UNUSED(module), PyObject *value)
     if (memchr(text, '\\', (size_t)(last - text)) != NULL) {
         Py_RETURN_NONE;
     }
-    text = skip_blanks(text);
-    end = *text == '{' ? read_object(text, last, wanted, 4) : NULL;
+    end = skip_value(skip_blanks(text), last, 0, wanted, 4);
     if (end == NULL || skip_blanks(end) != last) {
         Py_RETURN_NONE;
     }

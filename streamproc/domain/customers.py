@@ -69,29 +69,15 @@ class CustomerState:
 
     def with_memberships(self, memberships: list[str]) -> "CustomerState":
         """Return the state with other memberships."""
-        return CustomerState(
-            self.profile,
-            memberships,
-            self.orders,
-            self.occurrences,
-            self.points,
-            self.tiers,
-            self.now,
-            self.customer_json,
-        )
+        return self._with(memberships, self.now)
 
     def with_time(self, now: datetime) -> "CustomerState":
         """Return the state at a later time."""
-        return CustomerState(
-            self.profile,
-            self.memberships,
-            self.orders,
-            self.occurrences,
-            self.points,
-            self.tiers,
-            now,
-            self.customer_json,
-        )
+        return self._with(self.memberships, now)
+
+    def _with(self, memberships: list[str], now: datetime | None) -> "CustomerState":
+        orders, occurrences, points, tiers = self.orders, self.occurrences, self.points, self.tiers
+        return CustomerState(self.profile, memberships, orders, occurrences, points, tiers, now, self.customer_json)
 
 
 #: What is known of a customer before anything was told. Its parts stand in every state that has nothing else there.
