@@ -28,7 +28,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 compile: $(COMPILED) ## Compile the event path in place; after changing one of its modules again, or `make pure`
 
-$(COMPILED): $(INSTALLED) setup.py $(shell find streamproc/domain streamproc/matching streamproc/processing -name '*.py') $(shell find streamproc -name '*.c')
+$(COMPILED): $(INSTALLED) setup.py $(shell find streamproc/domain streamproc/matching streamproc/processing -name '*.py') $(shell find streamproc -name '*.[ch]')
 	@echo "==> Compiling the event path (under a minute; without a C compiler it runs interpreted)"
 	@find streamproc -name '*.so' -delete
 	@mkdir -p build

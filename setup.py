@@ -53,7 +53,10 @@ WRITTEN_IN_C = (
     ("domain._instants", "streamproc/domain/_instants.c"),
     ("domain._outline", "streamproc/domain/_outline.c"),
     ("runtime._batches", "streamproc/runtime/_batches.c"),
+    ("runtime._records", "streamproc/runtime/_records.c"),
 )
+
+HEADERS = ("streamproc/runtime/_batch.h",)
 
 
 def compiled() -> list[Extension]:
@@ -68,7 +71,10 @@ def compiled() -> list[Extension]:
         for module in modules:
             # Calls among the modules need not go through the table of what another library might replace.
             module.extra_compile_args += ["-fvisibility=hidden", "-fno-semantic-interposition"]
-    modules += [Extension(f"streamproc.{name}", [source], extra_compile_args=["-O3"]) for name, source in WRITTEN_IN_C]
+    modules += [
+        Extension(f"streamproc.{name}", [source], depends=list(HEADERS), extra_compile_args=["-O3"])
+        for name, source in WRITTEN_IN_C
+    ]
     for module in modules:
         module.optional = True
     return modules

@@ -4,35 +4,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <stdint.h>
-#include <string.h>
-
-#ifndef __x86_64__
-#error "only the checksum instructions of x86-64 are known here; the client's builder is used instead"
-#endif
-#include <nmmintrin.h>
-
-/* Where the fields of a batch are. */
-enum {
-    LENGTH = 8,
-    LEADER_EPOCH = 12,
-    MAGIC = 16,
-    CHECKSUM = 17,
-    ATTRIBUTES = 21,
-    LAST_OFFSET = 23,
-    FIRST_TIMESTAMP = 27,
-    LAST_TIMESTAMP = 35,
-    PRODUCER_ID = 43,
-    PRODUCER_EPOCH = 51,
-    SEQUENCE = 53,
-    COUNT = 57,
-    RECORDS = 61
-};
-
-enum {
-    VERSION = 2,
-    IS_TRANSACTIONAL = 0x10
-};
+#include "_batch.h"
 
 /* Whose batches they are, and the time of their records. */
 typedef struct {
@@ -45,20 +17,6 @@ typedef struct {
     const char *data;
     Py_ssize_t length; /* -1 for null */
 } Text;
-
-__attribute__((target("sse4.2"))) static uint32_t checksum(const char *at, size_t length)
-{
-    uint64_t sum = 0xFFFFFFFF;
-    for (; length >= 8; at += 8, length -= 8) {
-        uint64_t next;
-        memcpy(&next, at, 8);
-        sum = _mm_crc32_u64(sum, next);
-    }
-    for (; length > 0; at++, length--) {
-        sum = _mm_crc32_u8((uint32_t)sum, (unsigned char)*at);
-    }
-    return ~(uint32_t)sum;
-}
 
 static void put_number(char *at, uint64_t number, int bytes)
 {
@@ -191,7 +149,7 @@ static PyObject *make_batch(PyObject **records, const Py_ssize_t *sizes, Py_ssiz
         return NULL;
     }
     start = PyBytes_AS_STRING(batch);
-    put_number(start, 0, LENGTH); /* the offset, which the broker sets */
+    put_number(start + FIRST_OFFSET, 0, 8); /* the offset, which the broker sets */
     put_number(start + LENGTH, bytes - LEADER_EPOCH, 4);
     put_number(start + LEADER_EPOCH, (uint64_t)-1, 4);
     put_number(start + MAGIC, VERSION, 1);

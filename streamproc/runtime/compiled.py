@@ -62,4 +62,6 @@ def stale_modules(root: Path = Path(streamproc.__file__).parent) -> list[Path]:
 
 def _sources(compiled: Path) -> list[Path]:
     name = compiled.name.removesuffix(EXTENSION_SUFFIXES[0])
-    return [compiled.with_name(name + suffix) for suffix in (".py", ".c")]
+    written_in_c = compiled.with_name(f"{name}.c")
+    headers = compiled.parent.glob("*.h") if written_in_c.exists() else ()
+    return [compiled.with_name(f"{name}.py"), written_in_c, *headers]

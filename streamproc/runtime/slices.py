@@ -1,9 +1,8 @@
 """Fetched batches to slices: a whole record batch at a time instead of record by record.
 
-aiokafka turns each record into an object of its own in a generator, which costs as much as decoding it. The records of
-its compiled parser have all that a processor reads (offset, timestamp, key, value, headers), so a slice is simply the
-batches' records one after the other. What is visible is decided batch by batch, exactly as in
-`aiokafka.consumer.fetcher.PartitionRecords`.
+aiokafka turns each record into an object of its own in a generator, which costs as much as decoding it. A slice is
+simply the batches' records one after the other, each with what a processor reads (offset, timestamp, key, value,
+headers). What is visible is decided batch by batch, as in `aiokafka.consumer.fetcher.PartitionRecords`.
 """
 
 from dataclasses import dataclass
@@ -12,11 +11,38 @@ from typing import Any
 from weakref import ref
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import FatalError
+from streamproc.runtime.records import append_records, is_intact
+
+# What stands in a batch before the part of it that its length counts, and where the length is.
+_UNCOUNTED_BYTES = 12
+_LENGTH = slice(8, 12)
+
+
+class FetchedBytes(MemoryRecords):  # type: ignore[misc]  # aiokafka has no types
+    """What the client makes of the bytes that were fetched of a partition; it has them in a place only of its own."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+        #: Where the next batch starts.
+        self.position = 0
+
+    def next_start(self) -> int:
+        """Return where the batch starts that `next_batch` will return next, once for each."""
+        start = self.position
+        length = int.from_bytes(self.data[start + _LENGTH.start : start + _LENGTH.stop], "big")
+        self.position = start + _UNCOUNTED_BYTES + length
+        return start
+
+
+fetcher.MemoryRecords = FetchedBytes  # (there is no public way)
 
 
 def fetch_slices(consumer: AIOKafkaConsumer) -> None:
@@ -80,7 +106,7 @@ class _SliceResults(dict[TopicPartition, Any]):
         else:
             found.start, found.moved = start, True
         while source._records.has_next():  # noqa: SLF001
-            _take_batch(source, source._records.next_batch(), found)  # noqa: SLF001
+            _take_batch(source, source._records, found)  # noqa: SLF001
         found.end = source.next_fetch_offset
         self._last[tp] = _Place(found.start, found.end, found.moved, not found)
         result._update_position()  # noqa: SLF001
@@ -88,19 +114,21 @@ class _SliceResults(dict[TopicPartition, Any]):
         return found
 
 
-def _take_batch(source: PartitionRecords, batch: Any, found: FetchedSlice) -> None:
-    """Append the records of a batch, unless it is a control batch or of an aborted transaction."""
-    if not batch.validate_crc():
+def _take_batch(source: PartitionRecords, fetched: FetchedBytes, found: FetchedSlice) -> None:
+    """Append the records of the next batch, unless it is a control batch or of an aborted transaction."""
+    start, batch = fetched.next_start(), fetched.next_batch()
+    intact = is_intact(fetched.data, start)
+    if not (batch.validate_crc() if intact is None else intact):
         raise CorruptRecordException(f"Invalid CRC - {source._tp}")  # noqa: SLF001
     if _is_visible(source, batch):
-        start = len(found)
         try:
-            found.extend(batch)
+            if not append_records(found, fetched.data, start, source.next_fetch_offset):
+                # The batch may begin before the position.
+                found.extend(record for record in batch if record.offset >= source.next_fetch_offset)
         except UnicodeDecodeError as error:
             raise _unreadable(source, batch, error) from error
-        if len(found) > start and found[start].offset < source.next_fetch_offset:
-            # The batch begins before the position.
-            found[start:] = [record for record in found[start:] if record.offset >= source.next_fetch_offset]
+        except ValueError as error:
+            raise CorruptRecordException(f"{error} - {source._tp}") from error  # noqa: SLF001
     # Not the offset after the last record: compaction may have removed records from the batch's end.
     source.next_fetch_offset = batch.next_offset
 

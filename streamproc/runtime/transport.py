@@ -34,6 +34,7 @@ WAIT_SECONDS_WHILE_SOME_ARE_HELD_BACK = 0.01
 # Upper bound of what a rebalance waits for the fetch in hand.
 WAIT_SECONDS = 0.25
 MISSING_TOPICS_SECONDS = 0.25
+_CREATE_TIME = 0
 
 
 class SeekableConsumer(Protocol):
@@ -209,7 +210,7 @@ def _slice_message(tp: TP, records: list[Any], generation: int) -> Message:
         tp.partition,
         last.offset,
         last.timestamp / 1000.0,
-        last.timestamp_type,
+        _CREATE_TIME,  # nobody asks which it is
         None,
         None,
         cast("Any", records),  # the value of a chunk message is its records; the raw serializers pass it on as it is

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import FatalError
-from streamproc.runtime.slices import FetchedSlice, _SliceResults
+from streamproc.runtime.slices import FetchedBytes, FetchedSlice, _SliceResults
 
 TP = TopicPartition("events", 0)
 
@@ -45,7 +44,7 @@ def fetch(
     results: _SliceResults, position: Position, data: bytes, aborted: list[tuple[int, int]] | None = None
 ) -> FetchedSlice:
     records = PartitionRecords(
-        TP, MemoryRecords(data), aborted or [], position.position, None, None, True, READ_COMMITTED
+        TP, FetchedBytes(data), aborted or [], position.position, None, None, True, READ_COMMITTED
     )
     results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
     result = results.pop(TP)
@@ -92,7 +91,7 @@ def test_aborted_records_are_left_out_and_a_fetch_of_nothing_else_counts_to_the_
 
 def test_a_result_of_another_position_brings_nothing() -> None:
     results, position = _SliceResults(), Position(0)
-    records = PartitionRecords(TP, MemoryRecords(batch(0, 2)), [], 0, None, None, True, READ_COMMITTED)
+    records = PartitionRecords(TP, FetchedBytes(batch(0, 2)), [], 0, None, None, True, READ_COMMITTED)
     results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
     position.position = 1
     assert results[TP].getall(None) == []
@@ -118,7 +117,7 @@ def held_until_now(records: list["weakref.ref[PartitionRecords]"]) -> list[Parti
 def test_what_a_fetch_has_brought_goes_without_the_garbage_collector(end: str) -> None:
     results, position, held = _SliceResults(), Position(0), []
     for base in range(0, 30, 10):
-        records = PartitionRecords(TP, MemoryRecords(batch(base, 10)), [], base, None, None, True, READ_COMMITTED)
+        records = PartitionRecords(TP, FetchedBytes(batch(base, 10)), [], base, None, None, True, READ_COMMITTED)
         held.append(weakref.ref(records))
         results[TP] = FetchResult(TP, assignment=position, partition_records=records, backoff=0)
         del records
@@ -132,7 +131,7 @@ def test_what_a_fetch_has_brought_goes_without_the_garbage_collector(end: str) -
 
 @pytest.mark.usefixtures("no_collector")
 def test_control_the_clients_own_records_wait_for_the_garbage_collector() -> None:
-    records = PartitionRecords(TP, MemoryRecords(batch(0, 10)), [], 0, None, None, True, READ_COMMITTED)
+    records = PartitionRecords(TP, FetchedBytes(batch(0, 10)), [], 0, None, None, True, READ_COMMITTED)
     held = [weakref.ref(records)]
     del records
     assert len(held_until_now(held)) == 1
