@@ -1,9 +1,10 @@
 /* Reads an event only as far as it is asked for: the texts that every event has, its customer and the lines of its order
-   as they stand in its bytes, and the rest of its data without those two. What else stands beside the data is skipped.
+   as they stand in its bytes, and the rest of its data decoded. What else stands beside the data is skipped.
 
    All of it is checked to be JSON here, as strictly as the decoder does it. Whatever is unusual (an escape anywhere, a
    name that comes twice where it matters, a number with an exponent or of more than 18 characters, nesting of more than
-   32) is refused, and the event is then decoded whole: only the decoder says what is wrong with an event.
+   32) is refused, and the event is then decoded whole: only the decoder says what is wrong with an event. Only a
+   customer in known words is not looked at again.
 
    A bytes object ends with a NUL, which ends or refuses whatever is read here: nothing reads beyond it. */
 
@@ -11,6 +12,7 @@
 #include <Python.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #ifdef __SSE2__
@@ -21,26 +23,38 @@ enum {
     DEPTH = 32,
     NUMBER = 18,
     /* Shorter ones are decoded in less time than it takes to put them back. */
-    SHORTEST_LINES = 40
+    SHORTEST_LINES = 40,
+    /* As many members as fit into a dictionary of the second size; data and orders have about so many. */
+    MEMBERS = 10,
+    /* Names that are kept; longer ones are made each time. */
+    NAME_BITS = 10,
+    LONGEST_NAME = 32
 };
 
 typedef const unsigned char *Place;
 
-/* A member that is looked for: where its value stands, and what is looked for in that where it is an object. */
-typedef struct Member {
-    const char *name;
-    size_t length;
+/* What is found in the bytes of an event; without a start it has not come yet. */
+typedef struct {
     Place start, end;
-    struct Member *inside;
-    int count;
-} Member;
+} Piece;
 
-#define MEMBER(name, inside, count) {name, sizeof name - 1, NULL, NULL, inside, count}
+typedef struct {
+    Place last;
+    const char *known; /* the words in which the customer may be told once more, NULL where there are none */
+    Py_ssize_t known_length;
+    Piece id, type, created_at, customer, customer_id, lines;
+    bool has_order;
+    PyObject *data;
+} Reader;
+
+/* What an object is to an event: the members that matter differ. */
+typedef enum { EVENT, DATA, CUSTOMER, ORDER, ANYTHING } Role;
 
 /* Characters that end a run of plain ones in a text: controls, the quote, all that is not ASCII. */
 static bool special[256];
 
-static Place skip_value(Place at, Place last, int depth, Member *wanted, int count);
+static Place skip_value(Place at, Place last, int depth);
+static Place read_value(Reader *reader, Place at, int depth, Role role, PyObject **value);
 
 static Place skip_blanks(Place at)
 {
@@ -152,47 +166,22 @@ static Place skip_word(Place at, const char *word)
     return strncmp((const char *)at, word, length) == 0 ? at + length : NULL;
 }
 
-static Member *find(Member *wanted, int count, Place name, size_t length)
-{
-    for (Member *one = wanted; one < wanted + count; one++) {
-        if (one->length == length && memcmp(one->name, name, length) == 0) {
-            return one;
-        }
-    }
-    return NULL;
-}
-
-/* Skips what stands in an object or an array, up to its end, of which `closing` is the bracket, and notes the members
-   that are wanted of an object. */
-static Place skip_inside(Place at, Place last, int depth, char closing, Member *wanted, int count)
+/* Skips what stands in an object or an array, up to its end, of which `closing` is the bracket. */
+static Place skip_inside(Place at, Place last, int depth, char closing)
 {
     at = skip_blanks(at);
     if (*at == closing) {
         return at + 1;
     }
     for (;;) {
-        Member *member = NULL;
         if (closing == '}') {
-            Place name = at + 1;
-            if (*at != '"' || (at = skip_text(name, last)) == NULL) {
+            if (*at != '"' || (at = skip_text(at + 1, last)) == NULL || *(at = skip_blanks(at)) != ':') {
                 return NULL;
-            }
-            member = find(wanted, count, name, (size_t)(at - 1 - name));
-            at = skip_blanks(at);
-            if (*at != ':' || (member != NULL && member->start != NULL)) {
-                return NULL; /* of two equal names the last one would count */
             }
             at = skip_blanks(at + 1);
         }
-        Place value = at;
-        at = member == NULL ? skip_value(at, last, depth, NULL, 0)
-                            : skip_value(at, last, depth, member->inside, member->count);
-        if (at == NULL) {
+        if ((at = skip_value(at, last, depth)) == NULL) {
             return NULL;
-        }
-        if (member != NULL) {
-            member->start = value;
-            member->end = at;
         }
         at = skip_blanks(at);
         if (*at == closing) {
@@ -205,16 +194,15 @@ static Place skip_inside(Place at, Place last, int depth, char closing, Member *
     }
 }
 
-/* Skips a value, and notes the members that are wanted of it where it is an object. */
-static Place skip_value(Place at, Place last, int depth, Member *wanted, int count)
+static Place skip_value(Place at, Place last, int depth)
 {
     switch (*at) {
     case '"':
         return skip_text(at + 1, last);
     case '{':
-        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, '}', wanted, count) : NULL;
+        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, '}') : NULL;
     case '[':
-        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, ']', NULL, 0) : NULL;
+        return depth < DEPTH ? skip_inside(at + 1, last, depth + 1, ']') : NULL;
     case 't':
         return skip_word(at, "true");
     case 'f':
@@ -226,101 +214,364 @@ static Place skip_value(Place at, Place last, int depth, Member *wanted, int cou
     }
 }
 
-static bool is_text(const Member *member)
-{
-    return member->start != NULL && *member->start == '"';
-}
+/* The functions that read return the place behind what was read; NULL where it is refused, or with an exception. */
 
-static PyObject *text_of(const Member *member)
+static bool is_ascii(Place at, Place end)
 {
-    return PyUnicode_DecodeUTF8((const char *)member->start + 1, member->end - member->start - 2, NULL);
-}
-
-static PyObject *bytes_of(const Member *member)
-{
-    if (member->start == NULL) {
-        Py_RETURN_NONE;
+    uint64_t eight, found = 0;
+    for (; end - at >= 8; at += 8) {
+        memcpy(&eight, at, 8);
+        found |= eight;
     }
-    return PyBytes_FromStringAndSize((const char *)member->start, member->end - member->start);
+    for (; at < end; at++) {
+        found |= *at;
+    }
+    return (found & 0x8080808080808080u) == 0;
 }
 
-static char *put(char *into, Place start, Place end)
+static PyObject *make_text(Place start, Place end)
 {
-    memcpy(into, start, end - start);
-    return into + (end - start);
+    Py_ssize_t length = end - start;
+    if (length == 0 || !is_ascii(start, end)) {
+        return PyUnicode_DecodeUTF8((const char *)start, length, NULL);
+    }
+    PyObject *text = PyUnicode_New(length, 0x7F);
+    if (text != NULL) {
+        memcpy(PyUnicode_1BYTE_DATA(text), start, (size_t)length);
+    }
+    return text;
 }
 
-/* Returns the bytes of a member with null in the place of two others in it, side by side; the second may be missing. */
-static PyObject *without(const Member *whole, const Member *first, const Member *second)
+/* Makes the name of a member, or finds the one that was made of the same bytes before: few names come, and often. */
+static PyObject *make_name(Place start, Place end)
 {
-    static const char null[] = "null";
-    const Py_ssize_t length = sizeof null - 1;
-    Py_ssize_t size = whole->end - whole->start;
-    const Member *gaps[] = {first, second};
-    if (second->start != NULL && second->start < first->start) {
-        gaps[0] = second;
-        gaps[1] = first;
+    static struct {
+        PyObject *name;
+        size_t length;
+        unsigned char bytes[LONGEST_NAME];
+    } names[1 << NAME_BITS];
+    size_t length = (size_t)(end - start);
+    if (length > LONGEST_NAME) {
+        return make_text(start, end);
     }
-    for (int place = 0; place < 2; place++) {
-        size += gaps[place]->start == NULL ? 0 : length - (gaps[place]->end - gaps[place]->start);
+    uint64_t first = 0, last = 0;
+    memcpy(&first, start, length < sizeof first ? length : sizeof first);
+    if (length > sizeof last) {
+        memcpy(&last, end - sizeof last, sizeof last);
     }
-    PyObject *rest = PyBytes_FromStringAndSize(NULL, size);
-    if (rest == NULL) {
+    uint64_t hash = (first ^ last * 31 ^ length) * 0x9E3779B97F4A7C15u;
+    size_t slot = hash >> (64 - NAME_BITS);
+    if (names[slot].name == NULL || names[slot].length != length || memcmp(names[slot].bytes, start, length) != 0) {
+        PyObject *name = make_text(start, end);
+        if (name == NULL) {
+            return NULL;
+        }
+        /* Those that the program names as well are the very same object then, and compared by that. */
+        PyUnicode_InternInPlace(&name);
+        Py_XSETREF(names[slot].name, name);
+        names[slot].length = length;
+        memcpy(names[slot].bytes, start, length);
+    }
+    return Py_NewRef(names[slot].name);
+}
+
+static Place read_number(Place at, PyObject **value)
+{
+    Place end = skip_number(at);
+    if (end == NULL) {
         return NULL;
     }
-    char *into = PyBytes_AS_STRING(rest);
-    Place at = whole->start;
-    for (int place = 0; place < 2; place++) {
-        if (gaps[place]->start != NULL) {
-            into = put(into, at, gaps[place]->start);
-            memcpy(into, null, length);
-            into += length;
-            at = gaps[place]->end;
-        }
+    if (memchr(at, '.', (size_t)(end - at)) != NULL) {
+        char *behind;
+        double number = PyOS_string_to_double((const char *)at, &behind, NULL);
+        *value = number == -1.0 && PyErr_Occurred() ? NULL : PyFloat_FromDouble(number);
+        return *value == NULL ? NULL : end;
     }
-    put(into, at, whole->end);
-    return rest;
+    bool is_negative = *at == '-';
+    long long number = 0;
+    for (Place digit = at + is_negative; digit < end; digit++) {
+        number = 10 * number + (*digit - '0');
+    }
+    *value = PyLong_FromLongLong(is_negative ? -number : number);
+    return *value == NULL ? NULL : end;
 }
 
-static PyObject *read_outline(PyObject *Py_UNUSED(module), PyObject *value)
+static Place read_array(Reader *reader, Place at, int depth, PyObject **value)
 {
-    if (!PyBytes_CheckExact(value)) {
-        return PyErr_Format(PyExc_TypeError, "bytes are needed, not %.100s", Py_TYPE(value)->tp_name);
+    PyObject *array = PyList_New(0);
+    if (array == NULL) {
+        return NULL;
     }
-    Member lines = MEMBER("items", NULL, 0);
-    Member customer_id = MEMBER("id", NULL, 0);
-    Member inside[] = {MEMBER("customer", &customer_id, 1), MEMBER("order", &lines, 1)};
-    Member wanted[] = {MEMBER("id", NULL, 0), MEMBER("type", NULL, 0), MEMBER("created_at", NULL, 0),
-                       MEMBER("data", inside, 2)};
-    Member *id = &wanted[0], *type = &wanted[1], *created_at = &wanted[2], *data = &wanted[3], *customer = &inside[0];
+    at = skip_blanks(at);
+    if (*at == ']') {
+        *value = array;
+        return at + 1;
+    }
+    for (;;) {
+        PyObject *item;
+        if ((at = read_value(reader, at, depth, ANYTHING, &item)) == NULL) {
+            break;
+        }
+        int failed = PyList_Append(array, item);
+        Py_DECREF(item);
+        if (failed) {
+            break;
+        }
+        at = skip_blanks(at);
+        if (*at == ']') {
+            *value = array;
+            return at + 1;
+        }
+        if (*at != ',') {
+            break;
+        }
+        at = skip_blanks(at + 1);
+    }
+    Py_DECREF(array);
+    return NULL;
+}
 
-    Place text = (Place)PyBytes_AS_STRING(value), end;
-    Place last = text + PyBytes_GET_SIZE(value);
-    if (memchr(text, '\\', (size_t)(last - text)) != NULL) {
+static bool is_name(Place start, Place end, const char *name)
+{
+    size_t length = strlen(name);
+    return (size_t)(end - start) == length && memcmp(start, name, length) == 0;
+}
+
+/* Notes where the value of a member stands; of two equal names the last one would count, so that is refused. */
+static Place note(Piece *piece, Place at, Place last, int depth)
+{
+    if (piece->start != NULL) {
+        return NULL;
+    }
+    piece->start = at;
+    return piece->end = skip_value(at, last, depth);
+}
+
+static Place read_members(Reader *reader, Place at, int depth, Role role, PyObject *object);
+
+/* Skips the customer, and notes where it stands; one in the known words was looked at with the event before. */
+static Place read_customer(Reader *reader, Place at, int depth)
+{
+    if (reader->customer.start != NULL) {
+        return NULL;
+    }
+    reader->customer.start = at;
+    if (reader->known != NULL && reader->last - at >= reader->known_length &&
+        memcmp(at, reader->known, (size_t)reader->known_length) == 0) {
+        return reader->customer.end = at + reader->known_length;
+    }
+    reader->known = NULL;
+    if (*at != '{' || depth >= DEPTH) {
+        return NULL;
+    }
+    return reader->customer.end = read_members(reader, at + 1, depth + 1, CUSTOMER, NULL);
+}
+
+/* Reads a value that is not decoded at once: it is None where it is worth it. */
+static Place read_lines(Reader *reader, Place at, int depth, PyObject **value)
+{
+    Place end = note(&reader->lines, at, reader->last, depth);
+    if (end == NULL || end - at < SHORTEST_LINES) {
+        return end == NULL ? NULL : read_value(reader, at, depth, ANYTHING, value);
+    }
+    *value = Py_NewRef(Py_None);
+    return end;
+}
+
+/* Reads the value of a member; NULL is put in the place of what is only skipped. */
+static Place read_member(Reader *reader, Place name, Place name_end, Place at, int depth, Role role, PyObject **value)
+{
+    *value = NULL;
+    switch (role) {
+    case EVENT:
+        if (is_name(name, name_end, "id")) {
+            return note(&reader->id, at, reader->last, depth);
+        }
+        if (is_name(name, name_end, "type")) {
+            return note(&reader->type, at, reader->last, depth);
+        }
+        if (is_name(name, name_end, "created_at")) {
+            return note(&reader->created_at, at, reader->last, depth);
+        }
+        if (is_name(name, name_end, "data")) {
+            return reader->data != NULL ? NULL : read_value(reader, at, depth, DATA, &reader->data);
+        }
+        return skip_value(at, reader->last, depth);
+    case CUSTOMER:
+        return is_name(name, name_end, "id") ? note(&reader->customer_id, at, reader->last, depth)
+                                             : skip_value(at, reader->last, depth);
+    case DATA:
+        if (is_name(name, name_end, "customer")) {
+            *value = Py_NewRef(Py_None);
+            return read_customer(reader, at, depth);
+        }
+        if (is_name(name, name_end, "order")) {
+            return reader->has_order ? NULL : (reader->has_order = true, read_value(reader, at, depth, ORDER, value));
+        }
+        break;
+    case ORDER:
+        if (is_name(name, name_end, "items")) {
+            return read_lines(reader, at, depth, value);
+        }
+        break;
+    case ANYTHING:
+        break;
+    }
+    return read_value(reader, at, depth, ANYTHING, value);
+}
+
+/* Reads the members of an object, up to behind its bracket, and puts those that are decoded into a dictionary. */
+static Place read_members(Reader *reader, Place at, int depth, Role role, PyObject *object)
+{
+    at = skip_blanks(at);
+    if (*at == '}') {
+        return at + 1;
+    }
+    for (;;) {
+        Place name = at + 1, name_end;
+        PyObject *value;
+        if (*at != '"' || (at = skip_text(name, reader->last)) == NULL) {
+            return NULL;
+        }
+        name_end = at - 1;
+        at = skip_blanks(at);
+        if (*at != ':') {
+            return NULL;
+        }
+        at = read_member(reader, name, name_end, skip_blanks(at + 1), depth, role, &value);
+        if (at != NULL && value != NULL) {
+            PyObject *key = make_name(name, name_end);
+            if (key == NULL || PyDict_SetItem(object, key, value) < 0) {
+                at = NULL;
+            }
+            Py_XDECREF(key);
+        }
+        if (at == NULL) {
+            Py_XDECREF(value);
+            return NULL;
+        }
+        Py_XDECREF(value);
+        at = skip_blanks(at);
+        if (*at == '}') {
+            return at + 1;
+        }
+        if (*at != ',') {
+            return NULL;
+        }
+        at = skip_blanks(at + 1);
+    }
+}
+
+static Place read_object(Reader *reader, Place at, int depth, Role role, PyObject **value)
+{
+    PyObject *object = role == ANYTHING ? PyDict_New() : _PyDict_NewPresized(MEMBERS);
+    if (object == NULL || (at = read_members(reader, at, depth, role, object)) == NULL) {
+        Py_XDECREF(object);
+        return NULL;
+    }
+    *value = object;
+    return at;
+}
+
+/* Decodes a value. Where it is refused, or fails with an exception, `value` stays as it was. */
+static Place read_value(Reader *reader, Place at, int depth, Role role, PyObject **value)
+{
+    Place end;
+    PyObject *made;
+    switch (*at) {
+    case '"':
+        end = skip_text(at + 1, reader->last);
+        made = end == NULL ? NULL : make_text(at + 1, end - 1);
+        break;
+    case '{':
+        return depth < DEPTH ? read_object(reader, at + 1, depth + 1, role, value) : NULL;
+    case '[':
+        return depth < DEPTH ? read_array(reader, at + 1, depth + 1, value) : NULL;
+    case 't':
+        end = skip_word(at, "true");
+        made = end == NULL ? NULL : Py_NewRef(Py_True);
+        break;
+    case 'f':
+        end = skip_word(at, "false");
+        made = end == NULL ? NULL : Py_NewRef(Py_False);
+        break;
+    case 'n':
+        end = skip_word(at, "null");
+        made = end == NULL ? NULL : Py_NewRef(Py_None);
+        break;
+    default:
+        return read_number(at, value);
+    }
+    if (made == NULL) {
+        return NULL;
+    }
+    *value = made;
+    return end;
+}
+
+static bool is_text(const Piece *piece)
+{
+    return piece->start != NULL && *piece->start == '"';
+}
+
+static PyObject *text_of(const Piece *piece)
+{
+    return make_text(piece->start + 1, piece->end - 1);
+}
+
+static PyObject *bytes_of(const Piece *piece)
+{
+    return PyBytes_FromStringAndSize((const char *)piece->start, piece->end - piece->start);
+}
+
+/* Tells whether an event was read to its end, and has what every event has. Where there is a customer, there is data. */
+static bool is_whole(const Reader *reader, Place end)
+{
+    return end != NULL && skip_blanks(end) == reader->last && is_text(&reader->id) && is_text(&reader->type) &&
+           is_text(&reader->created_at) && reader->customer.start != NULL &&
+           (reader->known != NULL || is_text(&reader->customer_id));
+}
+
+static PyObject *read_outline(PyObject *Py_UNUSED(module), PyObject *const *given, Py_ssize_t count)
+{
+    if (count != 2 || !PyBytes_CheckExact(given[0]) || !(given[1] == Py_None || PyBytes_CheckExact(given[1]))) {
+        PyErr_SetString(PyExc_TypeError, "the bytes of an event are needed, and bytes or None");
+        return NULL;
+    }
+    PyObject *value = given[0], *known = given[1];
+    Place text = (Place)PyBytes_AS_STRING(value);
+    Reader reader = {.last = text + PyBytes_GET_SIZE(value)};
+    if (known != Py_None && PyBytes_GET_SIZE(known) > 0) {
+        reader.known = PyBytes_AS_STRING(known);
+        reader.known_length = PyBytes_GET_SIZE(known);
+    }
+    if (memchr(text, '\\', (size_t)PyBytes_GET_SIZE(value)) != NULL) {
         Py_RETURN_NONE;
     }
-    end = skip_value(skip_blanks(text), last, 0, wanted, 4);
-    if (end == NULL || skip_blanks(end) != last) {
+    Place end = skip_blanks(text);
+    end = *end == '{' ? read_members(&reader, end + 1, 1, EVENT, NULL) : NULL;
+    if (!is_whole(&reader, end)) {
+        Py_XDECREF(reader.data);
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
         Py_RETURN_NONE;
     }
-    if (!is_text(id) || !is_text(type) || !is_text(created_at) || !is_text(&customer_id)) {
-        Py_RETURN_NONE;
-    }
-    if (lines.start != NULL && lines.end - lines.start < SHORTEST_LINES) {
-        lines.start = NULL;
-    }
+    bool has_lines = reader.lines.start != NULL && reader.lines.end - reader.lines.start >= SHORTEST_LINES;
     /* Each fails only for want of memory; then there is no tuple, and the others are let go of. */
-    return Py_BuildValue("(NNNNNNN)", text_of(id), text_of(type), text_of(created_at), text_of(&customer_id),
-                         without(data, customer, &lines), bytes_of(customer), bytes_of(&lines));
+    return Py_BuildValue("(NNNNNNN)", text_of(&reader.id), text_of(&reader.type), text_of(&reader.created_at),
+                         reader.known != NULL ? Py_NewRef(Py_None) : text_of(&reader.customer_id), reader.data,
+                         reader.known != NULL ? Py_NewRef(known) : bytes_of(&reader.customer),
+                         has_lines ? bytes_of(&reader.lines) : Py_NewRef(Py_None));
 }
 
 static PyMethodDef methods[] = {
-    {"read_outline", read_outline, METH_O,
+    {"read_outline", (PyCFunction)(void (*)(void))read_outline, METH_FASTCALL,
      "Return what `streamproc.domain.outline.Outline` tells of an event; None where it has to be decoded whole."},
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_outline", NULL, 0, methods, NULL, NULL, NULL, NULL};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_outline", NULL, -1, methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__outline(void)
 {

@@ -104,17 +104,18 @@ class Event:
         return type(found) is str and _OWN_PUBLICATION.fullmatch(found) is not None
 
 
-def read_event(key: bytes | None, value: bytes | None) -> Event | Ignored | Parked:
+def read_event(key: bytes | None, value: bytes | None, known: bytes | None = None) -> Event | Ignored | Parked:
     """Check the bytes of a record of `customer-events` and decode them.
 
-    Of two equal keys in one JSON object the last one counts. Unknown fields are kept.
+    `known` is the customer in JSON as an event before has told of the one with this key: in the same words it need not
+    be looked at again. Of two equal keys in one JSON object the last one counts. Unknown fields are kept.
     """
     if value is not None and len(value) <= INPUT_LIMIT:
-        found = read_outline(value)
+        found = read_outline(value, known)
         if found is not None:
-            own_id, kind, created_text, own_customer_id, outline, customer_json, lines = found
-            data = orjson.loads(outline)
-            return _checked(key, own_id, kind, created_text, own_customer_id, data, customer_json, lines)
+            own_id, kind, created_text, told_id, outline, customer_json, lines = found
+            own_customer_id = key.decode() if told_id is None and key is not None else told_id
+            return _checked(key, own_id, kind, created_text, own_customer_id, outline, customer_json, lines)
     body = read_json(value)
     if type(body) is not dict:
         return body if isinstance(body, Parked) else Parked("invalid_event", "not an object")

@@ -165,8 +165,8 @@ class CustomerChunk:
 
     def _decide_event(self, record: SourceRecord) -> Refusal | None:
         self._step, self._type = "check", None
-        value = record.value
-        read = read_event(record.key, value)
+        key, value = record.key, record.value
+        read = read_event(key, value, self.states.known_words(key))
         if not isinstance(read, Event):
             return read
         event: Event = read  # compiled, its attributes are found at once

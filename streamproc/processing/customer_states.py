@@ -79,6 +79,17 @@ class StagedStates:
         self._states[key] = state
         return state
 
+    def known_words(self, key: bytes | None) -> bytes | None:
+        """Return the JSON in which a customer was told of last, None where that is not remembered."""
+        if key is None:
+            return None
+        if key in self._states:
+            state = self._states[key]
+        else:
+            known = self._decoded.get(key)
+            state = None if known is None else known[1]
+        return None if state is None else state.customer_json
+
     def size_after(self, key: bytes, state: CustomerState | None, read: int) -> int:
         """Return at most how many bytes the changed state has; `read` is the size of the input that it comes from.
 

@@ -63,3 +63,19 @@ def test_what_several_inputs_of_a_chunk_bring_adds_up_in_the_bound_of_a_state() 
         states.put(b"a", NEW_CUSTOMER, bounds[-1])
     assert bounds == [bounds[0], 2 * bounds[0], 3 * bounds[0]]
     assert bounds[0] >= 4_000
+
+
+def test_the_words_in_which_a_customer_was_told_of_last_are_known_while_the_state_is_decoded() -> None:
+    store, decoded = StateStore(), DecodedStates()
+    told_before, told_now = (replace(NEW_CUSTOMER, customer_json=words) for words in (b"before", b"now"))
+    before = StagedStates(store, decoded)
+    before.put(b"a", told_before, 10)
+    before.flush()
+    store.commit()
+    states = StagedStates(store, decoded)
+    assert [states.known_words(key) for key in (b"a", b"b", None)] == [b"before", None, None]
+    states.put(b"a", told_now, 10)
+    assert states.known_words(b"a") == b"now"
+    states.put(b"a", None, 0)
+    assert states.known_words(b"a") is None
+    assert StagedStates(store, DecodedStates()).known_words(b"a") is None
