@@ -26,7 +26,15 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.structs import TopicPartition
 
 from streamproc.runtime.kafka import Kafka
-from streamproc.runtime.wire import Codes, EndTxn, Identity, Produce, TxnOffsetCommit, first_error
+from streamproc.runtime.wire import (
+    Codes,
+    EndTxn,
+    Identity,
+    Produce,
+    TxnOffsetCommit,
+    first_error,
+    send_in_parts,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -126,7 +134,7 @@ class TransactionClient:
     async def _produce(self, node: int, batches: dict[TopicPartition, bytes]) -> Codes:
         """Send to one broker; without an answer nobody knows, and each batch has to be sent again."""
         try:
-            codes: Codes = await self._client.send(node, Produce(self._transactional_id, batches))
+            codes = await send_in_parts(self._client, node, Produce(self._transactional_id, batches))
         except KafkaError as error:
             if not error.retriable:
                 raise

@@ -6,6 +6,7 @@ round trips more. Each request encodes itself and decodes its answer; aiokafka's
 message definitions of Apache Kafka 4.1 (`clients/src/main/resources/common/message`).
 """
 
+import asyncio
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from io import BytesIO
 from typing import Any, ClassVar
 
 from aiokafka import __version__ as aiokafka_version
-from aiokafka.errors import IncompatibleBrokerVersion
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.conn import CloseReason
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, NodeNotReadyError, RequestTimedOutError
 from aiokafka.protocol.api import RequestHeader_v2, ResponseHeader_v0, ResponseHeader_v1
 from aiokafka.protocol.types import CompactString, Int16, Int32, Int64, TaggedFields, UnsignedVarInt32
 from aiokafka.structs import TopicPartition
@@ -85,8 +88,8 @@ class Produce(Request):
         self._transactional_id = transactional_id
         self._batches = batches
 
-    def encode(self) -> bytes:
-        """Return the body; the batches are copied once."""
+    def parts(self) -> list[bytes]:
+        """Return the body in pieces, so that the batches, nearly all of it, need not be copied."""
         by_topic: dict[str, list[bytes]] = {}
         for tp, batch in self._batches.items():
             by_topic.setdefault(tp.topic, []).extend(
@@ -99,7 +102,11 @@ class Produce(Request):
         ]
         for topic, partitions in by_topic.items():
             parts += (_text(topic), UnsignedVarInt32.encode(len(partitions) // 4 + 1), *partitions, _NO_TAGS)
-        return b"".join((*parts, _NO_TAGS))
+        return [*parts, _NO_TAGS]
+
+    def encode(self) -> bytes:
+        """Return the body."""
+        return b"".join(self.parts())
 
     def decode(self, answer: BytesIO) -> Codes:
         """Return the error code of each partition."""
@@ -116,6 +123,45 @@ class Produce(Request):
                 TaggedFields.decode(answer)
             TaggedFields.decode(answer)
         return codes
+
+
+async def send_in_parts(client: AIOKafkaClient, node: int, request: Produce) -> Codes:
+    """Send a write as `AIOKafkaClient.send` does, which would copy all of it three times before it is written.
+
+    Raises what that raises.
+    """
+    if not await client.ready(node):
+        raise NodeNotReadyError(f"node {node} is not ready")
+    connection = client._conns[node, ConnectionGroup.DEFAULT]  # noqa: SLF001  (there is no public way)
+    answer = _write(connection, request)
+    try:
+        async with asyncio.timeout(connection._request_timeout):  # noqa: SLF001
+            codes: Codes = await answer
+    except TimeoutError as error:
+        connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
+        raise RequestTimedOutError from error
+    return codes
+
+
+def _write(connection: Any, request: Produce) -> "asyncio.Future[Codes]":
+    """Do what `AIOKafkaConnection.send` does."""
+    if connection._writer is None:  # noqa: SLF001
+        raise KafkaConnectionError(f"no connection to the broker at {connection.host}:{connection.port}")
+    request.prepare(connection._versions)  # noqa: SLF001
+    number = connection._next_correlation_id()  # noqa: SLF001
+    header = request.build_request_header(number, connection._client_id).encode()  # noqa: SLF001
+    parts = request.parts()
+    size = struct.pack(">i", len(header) + sum(map(len, parts)))
+    try:
+        connection._writer.writelines([size + header, *parts])  # noqa: SLF001
+    except OSError as error:
+        connection.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(
+            f"the connection to the broker at {connection.host}:{connection.port} is broken: {error}"
+        ) from error
+    answer: asyncio.Future[Codes] = asyncio.get_running_loop().create_future()
+    connection._requests.append((number, request, answer))  # noqa: SLF001
+    return answer
 
 
 class TxnOffsetCommit(Request):
