@@ -85,7 +85,7 @@ class CodeRequests:
             orjson.dumps({**occurrence.own_payload["customer"], "id": occurrence.facts.event.customer_id}),
             attached.json[1:-1],
             cause.body,
-            cause.created_json,
+            orjson.dumps(cause.created_at),
         )
         holes = value.count(own_id + _CODE_HOLE.encode())
         most = len(value) + holes * CODE_LENGTH * _MOST_BYTES
