@@ -50,6 +50,7 @@ EVENT_PATH = (
 )
 
 WRITTEN_IN_C = (
+    ("domain._columns", "streamproc/domain/_columns.c"),
     ("domain._fragments", "streamproc/domain/_fragments.c"),
     ("domain._instants", "streamproc/domain/_instants.c"),
     ("domain._outline", "streamproc/domain/_outline.c"),

@@ -14,12 +14,12 @@ import orjson
 from streamproc.domain.custom_events import CUSTOM_EVENT, Occurrences, occurrences_after
 from streamproc.domain.events import Event
 from streamproc.domain.loyalty import POINTS_EVENTS, TIER_EVENTS, ByCampaign, points_after, tiers_after
-from streamproc.domain.orders import NO_ORDERS, ORDER_EVENTS, Orders, from_version_2, orders_after
+from streamproc.domain.orders import NO_ORDERS, ORDER_EVENTS, Orders, from_version_3, orders_after
 from streamproc.domain.profiles import Profile, changed_fields, merge_profile, replace_profile
 from streamproc.errors import FatalError
 
 #: Written into every state, so that a later shape can tell what it reads.
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4
 
 
 # How many bytes of what an event has told of its customer are remembered at most: most of it may be nothing to keep.
@@ -191,7 +191,7 @@ def _bring_up_to_date(record: dict[str, Any]) -> None:
         told = f"customer-state holds version {record['v']!r}; this release reads version {STATE_VERSION} and the last"
         raise FatalError(f"{told}; start the release that wrote it (see the runbook)")
     if "orders" in record:
-        record["orders"] = from_version_2(record["orders"])
+        record["orders"] = from_version_3(record["orders"])
 
 
 def join_segment(memberships: list[str], segment_id: str) -> list[str]:

@@ -5,12 +5,26 @@ An order counts while its status is PAID or FULFILLED, once, with the latest amo
 and sum. Values: the functions here return new objects and never touch those they were given.
 """
 
+from datetime import UTC, datetime, timedelta
 from math import fsum
 from typing import Any, Final
+from urllib.parse import unquote
 
 import orjson
 
+from streamproc.domain.columns import (
+    appended,
+    as_field,
+    field_at,
+    oldest,
+    place_of,
+    read_counted,
+    replaced,
+    without,
+    write_times,
+)
 from streamproc.domain.events import Event, parse_instant
+from streamproc.domain.plain_columns import OTHER_WAY, TIME, TIMES
 
 #: How many orders are remembered one by one.
 REMEMBERED: Final = 50
@@ -30,27 +44,31 @@ _NUMBERS: Final = frozenset({int, float})
 # Beyond it floats skip whole numbers, and sums could outgrow what JSON can hold. No amount of money is near it.
 _LARGEST_AMOUNT: Final = 2**53
 _LARGEST_INTEGER: Final = 2**63 - 1  # that the encoder writes
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-#: The remembered orders in four columns, in the order in which they became counted: their ids, their amounts, when each
-#: was made in microseconds since the epoch, and when it became counted as that event wrote it. Then how many they are,
-#: how many older ones count, and the sum of those.
-#: A column is one text, its fields parted by commas, because all of it is read and written with every order of the
-#: customer, and seldom one is looked into: of fifty orders that takes a tenth of what it takes with objects.
+#: The remembered orders in columns, in the order in which they became counted: their ids, their amounts, and their
+#: times, when each was made and when it became counted. Then, of those whose event wrote its time in an unusual way,
+#: these texts; how many older orders count; and the sum of those.
+#: A column is one text, because all of it is read and written with every order of the customer, and seldom one is
+#: looked into: of fifty orders that takes a tenth of what it takes with objects. Times are short for the same reason.
 Orders = list[Any]
-NO_ORDERS: Final[Orders] = ["", "", "", "", 0, 0, 0]
+NO_ORDERS: Final[Orders] = ["", "", "", "", 0, 0]
 
 
 def orders_after(orders: Orders, event: Event) -> Orders:
     """Return the orders after an order event; the same object when it changes nothing."""
-    order: Any = event.outline.get("order")
-    order_id = order.get("id") if type(order) is dict else None
+    told = event.outline.get("order")
+    if type(told) is not dict:
+        return orders
+    order: dict[str, Any] = told
+    order_id = order.get("id")
     if type(order_id) is not str or not order_id:
         return orders
     status = order.get("status")
     if type(status) is not str:
         status = _STATUS_OF_EVENT.get(event.type)
-    own_id = _escape(order_id)
-    place = _place_of(own_id, orders[0])
+    own_id = as_field(order_id)
+    place = place_of(orders[0], own_id)
     if place < 0:
         return _count(orders, own_id, order, event) if status in _COUNTED else orders
     if status is None or status in _COUNTED:
@@ -62,7 +80,7 @@ def summary(orders: Orders) -> dict[str, Any]:
     """Return what filters read as `summary.orders`; of the last order only what is known."""
     amounts = _numbers(orders[1])
     count = total_count(orders)
-    total = orders[6] + (fsum(amounts) if float in map(type, amounts) else sum(amounts))
+    total = orders[5] + (fsum(amounts) if float in map(type, amounts) else sum(amounts))
     told = {"total_count": count, "total_amount": total, "average_amount": total / count if count else 0}
     if amounts:
         told |= {"last_order_amount": amounts[-1], "last_order_date": last_order_date(orders)}
@@ -71,9 +89,8 @@ def summary(orders: Orders) -> dict[str, Any]:
 
 def total_count(orders: Orders) -> int:
     """Return how many orders count."""
-    remembered: int = orders[4]
-    older: int = orders[5]
-    return remembered + older
+    older: int = orders[4]
+    return _remembered(orders) + older
 
 
 def last_order_amount(orders: Orders) -> Any:
@@ -84,108 +101,81 @@ def last_order_amount(orders: Orders) -> Any:
 
 def last_order_date(orders: Orders) -> str | None:
     """Return when that order became counted, as the event wrote it."""
-    return _last(orders[3])
+    place = _remembered(orders) - 1
+    if place < 0:
+        return None
+    plain = read_counted(orders[2], place)
+    return _last(orders[3]) if plain is None else plain
 
 
-def from_version_2(told: list[Any]) -> Orders:
-    """Return the orders of a state that was written as an object of `amount|made|counted` by id."""
-    remembered, older, older_sum = told
-    entries = [entry.split("|") for entry in remembered.values()]
-    ids = ",".join([_escape(order_id) for order_id in remembered])
-    columns = [",".join([entry[column] for entry in entries]) for column in range(3)]
-    return [ids, *columns, len(remembered), older, older_sum]
+def from_version_3(told: list[Any]) -> Orders:
+    """Return the orders of a state that was written with both times in columns of their own, as numbers and texts."""
+    ids, amounts, made, counted, remembered, older, older_sum = told
+    times, others = "", ""
+    if remembered:
+        ids = ",".join([as_field(unquote(one)) for one in ids.split(",")])  # they need not have been in ASCII
+        for microseconds, text in zip(made.split(","), counted.split(","), strict=True):
+            times += write_times(_EPOCH + timedelta(microseconds=int(microseconds)), text)
+            others = _others_with(others, times, text)
+    return [ids, amounts, times, others, older, older_sum]
 
 
 def _count(orders: Orders, own_id: str, order: dict[str, Any], event: Event) -> Orders:
     made_at = order.get("created_at")
-    instant = parse_instant(made_at) if type(made_at) is str else None
-    made = round((instant or event.created_at).timestamp() * 1_000_000)
-    if orders[4] >= REMEMBERED:
-        all_made = _numbers(orders[2])
-        oldest = min(all_made)
-        if made < oldest:
+    made = parse_instant(made_at) if type(made_at) is str else None
+    own_times = write_times(made or event.created_at, event.created_text)
+    ids, amounts, times, others, older, older_sum = orders
+    gone = -1
+    if _remembered(orders) >= REMEMBERED:
+        gone = oldest(times)
+        if own_times[:TIME] < times[gone * TIMES : gone * TIMES + TIME]:
             # Whether it has been counted before is not known any more.
             return orders
-        place = all_made.index(oldest)
-        older, older_sum = orders[5] + 1, _sum(orders[6], orjson.loads(_field(orders[1], place, orders[4])))
-        orders = [*_without(orders, place)[:5], older, older_sum]
+        older, older_sum = older + 1, _sum(older_sum, orjson.loads(field_at(amounts, gone)))
+        times, others = _times_without(times, others, gone)
+    times += own_times
     told = _amount(order)
     return [
-        _append(orders[0], own_id),
-        _append(orders[1], _written(0 if told is None else told)),
-        _append(orders[2], str(made)),
-        _append(orders[3], event.created_text),
-        orders[4] + 1,
-        orders[5],
-        orders[6],
+        appended(ids, own_id, gone),
+        appended(amounts, _written(0 if told is None else told), gone),
+        times,
+        _others_with(others, times, event.created_text),
+        older,
+        older_sum,
     ]
 
 
 def _correct(orders: Orders, place: int, order: dict[str, Any]) -> Orders:
     """Take over the amount of an order that counts already; its place in the order stays."""
     amount = _amount(order)
-    if amount is None or amount == orjson.loads(_field(orders[1], place, orders[4])):
+    if amount is None or amount == orjson.loads(field_at(orders[1], place)):
         return orders
-    return [orders[0], _replace(orders[1], place, orders[4], _written(amount)), *orders[2:]]
+    return [orders[0], replaced(orders[1], place, _written(amount)), *orders[2:]]
 
 
 def _without(orders: Orders, place: int) -> Orders:
     """Forget a remembered order."""
-    fields: int = orders[4]
-    return [*[_remove(column, place, fields) for column in orders[:4]], fields - 1, orders[5], orders[6]]
+    ids, amounts, times, others, older, older_sum = orders
+    return [without(ids, place), without(amounts, place), *_times_without(times, others, place), older, older_sum]
 
 
-def _escape(order_id: str) -> str:
-    """Return the id as it stands in a column."""
-    if "," in order_id or "%" in order_id:
-        return order_id.replace("%", "%25").replace(",", "%2C")
-    return order_id
+def _remembered(orders: Orders) -> int:
+    times: str = orders[2]
+    return len(times) // TIMES
 
 
-def _place_of(own_id: str, ids: str) -> int:
-    """Return the place of an id in its column, -1 where it is not there."""
-    if own_id not in ids:  # mostly it is new: then the texts below, as long as the column, need not be made
-        return -1
-    at = f",{ids},".find(f",{own_id},")
-    return at if at <= 0 else ids.count(",", 0, at)
+def _times_without(times: str, others: str, place: int) -> tuple[str, str]:
+    """Return the times without those of one order, and the texts written in an unusual way without its own."""
+    start, end = place * TIMES, (place + 1) * TIMES
+    if others and times[:end].endswith(OTHER_WAY):
+        counted = [times[at : at + TIME] for at in range(TIME, start, TIMES)]
+        others = without(others, counted.count(OTHER_WAY))
+    return times[:start] + times[end:], others
 
 
-def _start_of(column: str, place: int, fields: int) -> int:
-    """Return where a field begins in a column of so many, looked for from the nearer end."""
-    if 2 * place < fields:
-        start = 0
-        for _ in range(place):
-            start = column.index(",", start) + 1
-        return start
-    comma = len(column)
-    for _ in range(fields - place):
-        comma = column.rfind(",", 0, comma)
-    return comma + 1
-
-
-def _end_of(column: str, start: int) -> int:
-    end = column.find(",", start)
-    return len(column) if end < 0 else end
-
-
-def _field(column: str, place: int, fields: int) -> str:
-    start = _start_of(column, place, fields)
-    return column[start : _end_of(column, start)]
-
-
-def _replace(column: str, place: int, fields: int, field: str) -> str:
-    start = _start_of(column, place, fields)
-    return column[:start] + field + column[_end_of(column, start) :]
-
-
-def _remove(column: str, place: int, fields: int) -> str:
-    start = _start_of(column, place, fields)
-    end = _end_of(column, start)
-    return column[: max(start - 1, 0)] if end == len(column) else column[:start] + column[end + 1 :]
-
-
-def _append(column: str, field: str) -> str:
-    return f"{column},{field}" if column else field
+def _others_with(others: str, times: str, text: str) -> str:
+    """Return the texts written in an unusual way, with the one of the last order if it is one of them."""
+    return appended(others, text, -1) if times.endswith(OTHER_WAY) else others
 
 
 def _last(column: str) -> str | None:
@@ -198,7 +188,7 @@ def _numbers(column: str) -> list[Any]:
 
 
 def _written(amount: Any) -> str:
-    return orjson.dumps(amount).decode()
+    return str(amount) if type(amount) is int else orjson.dumps(amount).decode()
 
 
 def _amount(order: dict[str, Any]) -> Any:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
+from streamproc.domain.orders import NO_ORDERS, Orders
 from streamproc.local.naive_customers import NaiveCustomer
 from streamproc.local.recount import NOT_PROFILE, Recount
+from tests.support.remembered_orders import remembered_orders
 
 Json = dict[str, Any]
 
@@ -46,16 +47,12 @@ class FullRecount(Recount):
 def written_customer(value: bytes) -> Customer:
     """Read what is known of a customer from its record in `customer-state`."""
     state = orjson.loads(value)
-    *columns, _, count, amount = state.get("orders", ("", "", "", "", 0, 0, 0))
-    ids, amounts, _made, counted_at = [column.split(",") if column else [] for column in columns]
+    orders: Orders = state.get("orders", NO_ORDERS)
     return Customer(
         state["profile"],
         state.get("memberships", []),
-        [
-            (unquote(order_id), orjson.loads(amount), at)
-            for order_id, amount, at in zip(ids, amounts, counted_at, strict=True)
-        ],
-        (count, amount),
+        [(order.id, order.amount, order.counted) for order in remembered_orders(orders)],
+        (orders[4], orders[5]),
         {name: (count, last) for name, (count, last) in state.get("events", {}).items()},
         state.get("points", {}),
         state.get("tiers", {}),

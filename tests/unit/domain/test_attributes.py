@@ -7,6 +7,7 @@ import pytest
 
 from streamproc.domain.attributes import beginnings, compile_attribute
 from streamproc.domain.customers import NEW_CUSTOMER
+from streamproc.domain.orders import from_version_3
 
 STATE = replace(
     NEW_CUSTOMER,
@@ -18,7 +19,9 @@ STATE = replace(
         "events": {"cart": {"count": 99}},
         "loyalty_tier": "upstream's",
     },
-    orders=["o1,o2", "100,50", "1000000,2000000", "2026-11-01T00:00:00Z,2026-11-02T00:00:00Z", 2, 2, 30],
+    orders=from_version_3(
+        ["o1,o2", "100,50", "1000000,2000000", "2026-11-01T00:00:00Z,2026-11-02T00:00:00Z", 2, 2, 30]
+    ),
     occurrences={"cart": [3, "2026-11-03T00:00:00Z"], "cart.left": [5, "2026-11-04T00:00:00Z"]},
     points={"camp_1": [120, "Bean.points"]},
     tiers={"camp_1": ["ltr_gold", "Bean.points"]},

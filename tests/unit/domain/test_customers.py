@@ -1,7 +1,7 @@
 """Customer state: what an event and a record change, memberships, and the bytes."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -21,6 +21,7 @@ from streamproc.domain.customers import (
 from streamproc.domain.depth import MAX_DEPTH
 from streamproc.domain.events import Event
 from streamproc.errors import FatalError
+from tests.support.remembered_orders import RememberedOrder, remembered_orders
 
 EARLY, NOW, LATE = (datetime(2026, 11, 24, hour, tzinfo=UTC) for hour in (9, 10, 11))
 KNOWN = replace(NEW_CUSTOMER, profile={"id": "c", "metadata": {"club": "gold"}}, memberships=["seg_1"], now=NOW)
@@ -119,7 +120,7 @@ def test_a_record_that_says_nothing_new_leaves_the_same_object_unless_its_time_i
 FULL = CustomerState(
     {"id": "c", "metadata": {"a": [1, 2.5, None, True]}},
     ["seg_1", "seg_2"],
-    [{"o": "5|1500000|2026-11-24T10:00:00Z"}, 1, 2.5],
+    ["o", "5", "0XenVvtEI#$w6zO[RK", "", 1, 2.5],
     {"cart": [1, "2026-11-24T10:00:00Z"]},
     {"camp": [5, "Points"]},
     {"camp": ["gold", None]},
@@ -134,33 +135,42 @@ def test_a_state_survives_its_bytes(state: CustomerState) -> None:
 
 def test_the_bytes_of_a_state_are_versioned_and_hold_nothing_empty() -> None:
     assert orjson.loads(encode_customer(replace(NEW_CUSTOMER, profile={"id": "c"}, now=NOW))) == {
-        "v": 3,
+        "v": 4,
         "profile": {"id": "c"},
         "now": "2026-11-24T10:00:00+00:00",
     }
 
 
-def test_a_state_of_another_version_ends_the_worker() -> None:
-    with pytest.raises(FatalError, match="version 4"):
-        decode_customer(b'{"v":4}')
+@pytest.mark.parametrize("version", [2, 5])
+def test_a_state_of_another_version_ends_the_worker(version: int) -> None:
+    with pytest.raises(FatalError, match=f"version {version}"):
+        decode_customer(b'{"v":%d}' % version)
 
 
 def test_a_state_of_the_version_before_is_read() -> None:
-    """Copied from what release 2 wrote: profile, an order that counts, one of an odd id, and two older ones."""
+    """Copied from what version 3 wrote: profile, three orders that count, two of odd ids, and two older ones."""
     written = (
-        b'{"v":2,"profile":{"id":"c"},"now":"2026-11-24T10:00:00+00:00","orders":[{"o1":"100|1764000000000000|'
-        b'2026-11-24T09:00:00Z","a,b%":"2.5|1763000000000000|2026-11-24T10:00:00Z"},2,30]}'
-    )
+        '{"v":3,"profile":{"id":"c"},"now":"2026-11-24T11:00:00+00:00","orders":["o1,a%2Cb%25,é","100,2.5,-3",'
+        '"1764000000000000,1763000000000001,1764000000000000",'
+        '"2026-11-24T09:00:00Z,2026-11-24T12:00:00+02:00,2026-11-24T11:00:00.000Z",3,2,30]}'
+    ).encode()
     state = decode_customer(written)
-    assert state.orders == [
-        "o1,a%2Cb%25",
-        "100,2.5",
-        "1764000000000000,1763000000000000",
-        "2026-11-24T09:00:00Z,2026-11-24T10:00:00Z",
-        *(2, 2, 30),
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    assert remembered_orders(state.orders) == [
+        RememberedOrder("o1", 100, epoch + timedelta(seconds=1_764_000_000), "2026-11-24T09:00:00Z"),
+        RememberedOrder(
+            "a,b%", 2.5, epoch + timedelta(seconds=1_763_000_000, microseconds=1), "2026-11-24T12:00:00+02:00"
+        ),
+        RememberedOrder("é", -3, epoch + timedelta(seconds=1_764_000_000), "2026-11-24T11:00:00.000Z"),
     ]
-    assert decode_customer(b'{"v":2,"profile":{},"now":null}') == NEW_CUSTOMER
+    assert state.orders[4:] == [2, 30]
+    assert decode_customer(b'{"v":3,"profile":{},"now":null}') == NEW_CUSTOMER
     assert decode_customer(encode_customer(state)) == state
+
+
+def test_a_state_of_the_version_before_may_hold_only_older_orders() -> None:
+    written = b'{"v":3,"profile":{"id":"c"},"now":null,"orders":["","","","",0,2,30]}'
+    assert decode_customer(written).orders == ["", "", "", "", 2, 30]
 
 
 def test_memberships_stay_sorted() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from streamproc.domain.events import Event
 from streamproc.domain.orders import NO_ORDERS, REMEMBERED, Orders, orders_after, summary
+from tests.support.remembered_orders import remembered_orders
 
 Json = dict[str, Any]
 
@@ -106,7 +107,7 @@ def numbered(number: int, **order: Any) -> Event:
 
 def test_beyond_50_the_oldest_is_only_a_number_and_a_sum() -> None:
     orders = after(*(numbered(number) for number in range(REMEMBERED + 2)))
-    assert (counts(orders), orders[4]) == ((52, 52), 50)
+    assert (counts(orders), len(remembered_orders(orders))) == ((52, 52), 50)
     assert counts(after(numbered(0, status="CANCELED"), numbered(0, amount=9), orders=orders)) == (52, 52)
     assert counts(after(numbered(2, status="CANCELED"), orders=orders)) == (51, 51)
 
@@ -131,18 +132,18 @@ def test_an_order_without_its_own_time_was_made_when_the_event_says() -> None:
 
 def test_sums_stay_what_json_can_hold() -> None:
     huge = 2**53
-    orders: Orders = [*NO_ORDERS[:5], 10**6, 2**63 - 5]
+    orders: Orders = [*NO_ORDERS[:4], 10**6, 2**63 - 5]
     for number in range(60):
         orders = orders_after(orders, numbered(number, amount=huge))
-    assert isinstance(orders[6], float)
+    assert isinstance(orders[5], float)
 
 
-@pytest.mark.parametrize("gone", range(5))
+@pytest.mark.parametrize("gone", range(7))
 def test_ids_may_hold_what_parts_them(gone: int) -> None:
-    ids = ["a", "b", "a,b", "%2C", ","]
-    amounts = [1, 20, 300, 4000, 50_000]
+    ids = ["a", "b", "a,b", "%2C", ",", "é", "%C3%A9"]
+    amounts = [1, 20, 300, 4000, 50_000, 600_000, 7_000_000]
     told = [event("paid", id=one, amount=amount) for one, amount in zip(ids, amounts, strict=True)]
     orders = after(*told, event("updated", id=ids[gone], amount=7))
-    assert counts(orders) == (5, sum(amounts) - amounts[gone] + 7)
-    assert counts(after(event("canceled", id=ids[gone]), orders=orders)) == (4, sum(amounts) - amounts[gone])
+    assert counts(orders) == (7, sum(amounts) - amounts[gone] + 7)
+    assert counts(after(event("canceled", id=ids[gone]), orders=orders)) == (6, sum(amounts) - amounts[gone])
     assert orders_after(orders, event("canceled", id="b,a,b")) is orders

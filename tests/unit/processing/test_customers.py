@@ -122,7 +122,7 @@ def test_an_event_that_matches_nothing_only_feeds_the_state() -> None:
     assert output.records == {}
     assert task.customers == {
         "cus_1": {
-            "v": 3,
+            "v": 4,
             "profile": {"id": "cus_1", "name": "Ann", "email": "ann@example.com"},
             "now": "2026-11-24T10:00:00+00:00",
         }
