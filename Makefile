@@ -58,8 +58,8 @@ test: $(INSTALLED) ## Lint, types and all tests, on a real broker (minutes)
 	@$(MAKE) --no-print-directory --jobs=2 lint compile
 	@echo "==> tests; the local Kafka is fetched once and started by the tests themselves"
 	$(BIN)/pytest -q -n 2 --dist worksteal -m 'not crash'
-	@echo "==> tests that kill workers and brokers, one after the other"
-	$(BIN)/pytest -q -m crash
+	@echo "==> tests that kill workers and brokers"
+	$(BIN)/pytest -q -n 2 --dist worksteal -m crash
 
 demo: $(COMPILED) ## The whole thing on this machine, with a verdict (under 90 s)
 	$(BIN)/streamproc demo
