@@ -127,13 +127,22 @@ def test_unusual_texts_are_told_from_plain_ones(functions: ModuleType, text: str
 
 
 @pytest.mark.parametrize("functions", BOTH)
-@given(made=st.lists(INSTANTS, min_size=1, max_size=5), near=st.lists(st.integers(0, 3), max_size=5))
+@given(made=st.lists(INSTANTS, min_size=1, max_size=5), near=st.lists(st.integers(-3, 3), max_size=5))
 def test_the_oldest_is_the_first_that_was_made_first(
     functions: ModuleType, made: list[datetime], near: list[int]
 ) -> None:
     made = made + [made[0] + timedelta(microseconds=more) for more in near]
     times = "".join(functions.write_times(one, "2026-11-24T10:00:00Z") for one in made)
     assert functions.oldest(times) == made.index(min(made))
+
+
+@pytest.mark.parametrize("functions", BOTH)
+@pytest.mark.parametrize(
+    "digits", ["~~~~~~~~}", "n~~~~~~~~", '########"', "\\########", "#### ####", "#####!###", "#\x7f#######"]
+)
+def test_what_is_no_time_is_refused(functions: ModuleType, digits: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  (whatever it says)
+        functions.read_counted("#" * 9 + digits, 0)
 
 
 @in_c

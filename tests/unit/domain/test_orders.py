@@ -147,3 +147,20 @@ def test_ids_may_hold_what_parts_them(gone: int) -> None:
     assert counts(orders) == (7, sum(amounts) - amounts[gone] + 7)
     assert counts(after(event("canceled", id=ids[gone]), orders=orders)) == (6, sum(amounts) - amounts[gone])
     assert orders_after(orders, event("canceled", id="b,a,b")) is orders
+
+
+UNUSUAL = ["2026-11-24T10:00:00+00:00", "2026-11-24t10:00:01z", "2026-11-24T10:00:02.1234567Z"]
+
+
+@pytest.mark.parametrize("kept", range(5))
+def test_a_time_that_is_written_in_an_unusual_way_stays_with_its_order(kept: int) -> None:
+    times = [UNUSUAL[0], "2026-11-24T10:00:00Z", UNUSUAL[1], "2026-11-24T10:00:00.12Z", UNUSUAL[2]]
+    told = [event("paid", id=f"o{place}") for place in range(5)]
+    for one, at in zip(told, times, strict=True):
+        one.created_text = at
+    gone = [event("canceled", id=f"o{place}") for place in (2, 0, 4, 1, 3) if place != kept]
+    orders = after(*told)
+    assert [order.counted for order in remembered_orders(orders)] == times
+    orders = after(*gone, orders=orders)
+    assert summary(orders)["last_order_date"] == times[kept]
+    assert after(event("canceled", id=f"o{kept}"), orders=orders) == NO_ORDERS
