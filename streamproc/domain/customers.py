@@ -14,7 +14,7 @@ import orjson
 from streamproc.domain.custom_events import CUSTOM_EVENT, Occurrences, occurrences_after
 from streamproc.domain.events import Event
 from streamproc.domain.loyalty import POINTS_EVENTS, TIER_EVENTS, ByCampaign, points_after, tiers_after
-from streamproc.domain.orders import NO_ORDERS, ORDER_EVENTS, Orders, from_version_3, orders_after
+from streamproc.domain.orders import NO_ORDERS, ORDER_EVENTS, Orders, from_version_2, from_version_3, orders_after
 from streamproc.domain.profiles import Profile, changed_fields, merge_profile, replace_profile
 from streamproc.errors import FatalError
 
@@ -186,12 +186,17 @@ def decode_customer(value: bytes) -> CustomerState:
 
 
 def _bring_up_to_date(record: dict[str, Any]) -> None:
-    """Give a state of the version before the shape that states have now."""
-    if record["v"] != STATE_VERSION - 1:
-        told = f"customer-state holds version {record['v']!r}; this release reads version {STATE_VERSION} and the last"
+    """Give a state of an earlier version the shape that states have now.
+
+    Of every version since the first one that was read by two releases: a state is written anew only when it changes.
+    """
+    version = record["v"]
+    if version not in {2, 3}:
+        told = f"customer-state holds version {version!r}; this release reads versions 2 to {STATE_VERSION}"
         raise FatalError(f"{told}; start the release that wrote it (see the runbook)")
     if "orders" in record:
-        record["orders"] = from_version_3(record["orders"])
+        orders = from_version_2(record["orders"]) if version == 2 else record["orders"]
+        record["orders"] = from_version_3(orders)
 
 
 def join_segment(memberships: list[str], segment_id: str) -> list[str]:

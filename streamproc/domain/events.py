@@ -107,8 +107,9 @@ class Event:
 def read_event(key: bytes | None, value: bytes | None, known: bytes | None = None) -> Event | Ignored | Parked:
     """Check the bytes of a record of `customer-events` and decode them.
 
-    `known` is the customer in JSON as an event before has told of the one with this key: in the same words it need not
-    be looked at again. Of two equal keys in one JSON object the last one counts. Unknown fields are kept.
+    `known` is the customer in JSON as an event with this key has told of it before, which the caller has to answer for:
+    in the same words it is not looked at again. Of two equal keys in one JSON object the last one counts. Unknown
+    fields are kept.
     """
     if value is not None and len(value) <= INPUT_LIMIT:
         found = read_outline(value, known)

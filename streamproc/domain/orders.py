@@ -73,7 +73,7 @@ def orders_after(orders: Orders, event: Event) -> Orders:
         return _count(orders, own_id, order, event) if status in _COUNTED else orders
     if status is None or status in _COUNTED:
         return _correct(orders, place, order)
-    return _without(orders, place)
+    return _forget(orders, place)
 
 
 def summary(orders: Orders) -> dict[str, Any]:
@@ -106,6 +106,15 @@ def last_order_date(orders: Orders) -> str | None:
         return None
     plain = read_counted(orders[2], place)
     return _last(orders[3]) if plain is None else plain
+
+
+def from_version_2(told: list[Any]) -> list[Any]:
+    """Return the orders of a state that was written as an object of `amount|made|counted` by id, as of version 3."""
+    remembered, older, older_sum = told
+    entries = [entry.split("|") for entry in remembered.values()]
+    ids = ",".join([as_field(order_id) for order_id in remembered])
+    columns = [",".join([entry[column] for entry in entries]) for column in range(3)]
+    return [ids, *columns, len(remembered), older, older_sum]
 
 
 def from_version_3(told: list[Any]) -> Orders:
@@ -153,7 +162,7 @@ def _correct(orders: Orders, place: int, order: dict[str, Any]) -> Orders:
     return [orders[0], replaced(orders[1], place, _written(amount)), *orders[2:]]
 
 
-def _without(orders: Orders, place: int) -> Orders:
+def _forget(orders: Orders, place: int) -> Orders:
     """Forget a remembered order."""
     ids, amounts, times, others, older, older_sum = orders
     return [without(ids, place), without(amounts, place), *_times_without(times, others, place), older, older_sum]

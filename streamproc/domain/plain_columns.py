@@ -1,4 +1,4 @@
-"""What the functions on columns mean, in plain Python; `_columns.c` does the same, and says no to the same.
+"""What the functions on columns mean, in plain Python; `_columns.c` does the same, and refuses the same.
 
 A column is a text in ASCII. Either it has fields parted by commas, none of them empty; places count from 0. Or it is a
 column of times, of 18 characters for each order: nine that say when it was made, and nine that say when it became

@@ -1,5 +1,5 @@
-/* Reads the records of a batch (KIP-98, version 2, uncompressed) in one call. The client makes an object of three times
-   the size of each, and computes checksums without the processor's help. */
+/* Reads the records of a batch (KIP-98, version 2, uncompressed) in one call. The client makes a larger object of each, with
+   a list for its headers, one record at a time, and computes checksums without the processor's help. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -184,10 +184,11 @@ static bool find_batch(PyObject *data, Py_ssize_t start, Rest *batch)
         return false;
     }
     Py_ssize_t size = PyBytes_GET_SIZE(data);
-    if (start >= 0 && start <= size - RECORDS) {
+    if (start >= 0 && start < size - MAGIC) {
         const char *at = PyBytes_AS_STRING(data) + start;
         Py_ssize_t length = LEADER_EPOCH + (Py_ssize_t)(int32_t)number_at(at + LENGTH, 4);
-        if (length >= RECORDS && length <= size - start) {
+        /* Those of older versions are single messages, and may be shorter. */
+        if (length > (at[MAGIC] == VERSION ? RECORDS - 1 : MAGIC) && length <= size - start) {
             *batch = (Rest){at, at + length};
             return true;
         }
@@ -231,8 +232,11 @@ static PyObject *append_records(PyObject *Py_UNUSED(module), PyObject *given)
         !find_batch(data, start, &batch)) {
         return NULL;
     }
+    if (batch.at[MAGIC] != VERSION) {
+        Py_RETURN_FALSE;
+    }
     unsigned attributes = (unsigned)number_at(batch.at + ATTRIBUTES, 2);
-    if (batch.at[MAGIC] != VERSION || (attributes & COMPRESSION) != 0) {
+    if ((attributes & COMPRESSION) != 0) {
         Py_RETURN_FALSE;
     }
     int64_t first_offset = (int64_t)number_at(batch.at + FIRST_OFFSET, 8);

@@ -34,7 +34,6 @@ WAIT_SECONDS_WHILE_SOME_ARE_HELD_BACK = 0.01
 # Upper bound of what a rebalance waits for the fetch in hand.
 WAIT_SECONDS = 0.25
 MISSING_TOPICS_SECONDS = 0.25
-_CREATE_TIME = 0
 
 
 class SeekableConsumer(Protocol):
@@ -210,7 +209,7 @@ def _slice_message(tp: TP, records: list[Any], generation: int) -> Message:
         tp.partition,
         last.offset,
         last.timestamp / 1000.0,
-        _CREATE_TIME,  # nobody asks which it is
+        0,  # which clock the timestamp is of; nobody asks
         None,
         None,
         cast("Any", records),  # the value of a chunk message is its records; the raw serializers pass it on as it is

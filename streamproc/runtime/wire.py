@@ -90,19 +90,19 @@ class Produce(Request):
 
     def parts(self) -> list[bytes]:
         """Return the body in pieces, so that the batches, nearly all of it, need not be copied."""
-        by_topic: dict[str, list[bytes]] = {}
+        by_topic: dict[str, list[tuple[int, bytes]]] = {}
         for tp, batch in self._batches.items():
-            by_topic.setdefault(tp.topic, []).extend(
-                (Int32.encode(tp.partition), UnsignedVarInt32.encode(len(batch) + 1), batch, _NO_TAGS)
-            )
-        parts = [
-            _text(self._transactional_id),
-            struct.pack(">hi", _ALL_REPLICAS, _PRODUCE_MILLISECONDS),
-            UnsignedVarInt32.encode(len(by_topic) + 1),
-        ]
-        for topic, partitions in by_topic.items():
-            parts += (_text(topic), UnsignedVarInt32.encode(len(partitions) // 4 + 1), *partitions, _NO_TAGS)
-        return [*parts, _NO_TAGS]
+            by_topic.setdefault(tp.topic, []).append((tp.partition, batch))
+        head = _text(self._transactional_id) + struct.pack(">hi", _ALL_REPLICAS, _PRODUCE_MILLISECONDS)
+        parts: list[bytes] = []
+        between = head + UnsignedVarInt32.encode(len(by_topic) + 1)
+        for topic, batches in by_topic.items():
+            between += _text(topic) + UnsignedVarInt32.encode(len(batches) + 1)
+            for partition, batch in batches:
+                parts += (between + Int32.encode(partition) + UnsignedVarInt32.encode(len(batch) + 1), batch)
+                between = _NO_TAGS
+            between += _NO_TAGS
+        return [*parts, between + _NO_TAGS]
 
     def encode(self) -> bytes:
         """Return the body."""

@@ -141,7 +141,7 @@ def test_the_bytes_of_a_state_are_versioned_and_hold_nothing_empty() -> None:
     }
 
 
-@pytest.mark.parametrize("version", [2, 5])
+@pytest.mark.parametrize("version", [1, 5])
 def test_a_state_of_another_version_ends_the_worker(version: int) -> None:
     with pytest.raises(FatalError, match=f"version {version}"):
         decode_customer(b'{"v":%d}' % version)
@@ -165,6 +165,23 @@ def test_a_state_of_the_version_before_is_read() -> None:
     ]
     assert state.orders[4:] == [2, 30]
     assert decode_customer(b'{"v":3,"profile":{},"now":null}') == NEW_CUSTOMER
+    assert decode_customer(encode_customer(state)) == state
+
+
+def test_a_state_that_has_not_changed_since_version_2_is_read() -> None:
+    """Copied from what that version wrote: profile, an order that counts, one of an odd id, and two older ones."""
+    written = (
+        b'{"v":2,"profile":{"id":"c"},"now":"2026-11-24T10:00:00+00:00","orders":[{"o1":"100|1764000000000000|'
+        b'2026-11-24T09:00:00Z","a,b%":"2.5|1763000000000000|2026-11-24T10:00:00Z"},2,30]}'
+    )
+    state = decode_customer(written)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    assert remembered_orders(state.orders) == [
+        RememberedOrder("o1", 100, epoch + timedelta(seconds=1_764_000_000), "2026-11-24T09:00:00Z"),
+        RememberedOrder("a,b%", 2.5, epoch + timedelta(seconds=1_763_000_000), "2026-11-24T10:00:00Z"),
+    ]
+    assert state.orders[4:] == [2, 30]
+    assert decode_customer(b'{"v":2,"profile":{},"now":null}') == NEW_CUSTOMER
     assert decode_customer(encode_customer(state)) == state
 
 

@@ -411,6 +411,23 @@ def test_an_id_that_has_left_the_window_is_processed_again() -> None:
     assert [name for name, _ in task.told] == ["processed", "processed", "processed", "processed", "duplicate"]
 
 
+def test_the_words_of_one_customer_under_the_key_of_another_are_refused() -> None:
+    task, told = Task(), []
+    words = orjson.dumps(event("a"))
+    others = words.replace(b"cus_1", b"cus_2")
+    for own_id, key, value in (
+        (b"a", b"cus_1", words),
+        (b"b", b"cus_2", others),
+        (b"c", b"cus_2", words),
+        (b"d", b"cus_1", others),
+        (b"e", b"cus_2", others),
+    ):
+        task.take(value.replace(b'"a"', b'"%b"' % own_id), key=key)
+        told += task.told
+    refused = ("dead_letter", "wrong_key")
+    assert told == [("processed", None), ("processed", None), refused, refused, ("processed", None)]
+
+
 class Poisoned:
     """A sending of which the second channel cannot be emitted for one event."""
 

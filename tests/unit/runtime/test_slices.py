@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
@@ -13,6 +15,7 @@ from streamproc.errors import FatalError
 from streamproc.runtime.slices import FetchedBytes, FetchedSlice, _SliceResults
 
 TP = TopicPartition("events", 0)
+GZIP = 1
 
 
 class Position:
@@ -31,8 +34,8 @@ class Position:
         self.position = position
 
 
-def batch(base: int, count: int, *, producer: int = -1) -> bytes:
-    builder = DefaultRecordBatchBuilder(2, 0, int(producer >= 0), producer, 0, base, 1 << 20)
+def batch(base: int, count: int, *, producer: int = -1, compression: int = 0) -> bytes:
+    builder = DefaultRecordBatchBuilder(2, compression, int(producer >= 0), producer, 0, base, 1 << 20)
     for offset in range(count):
         builder.append(offset, 1000 + base + offset, b"key", b"%d" % (base + offset), [])
     data = bytearray(builder.build())
@@ -106,6 +109,38 @@ def test_a_header_name_that_is_not_utf_8_is_fatal_and_says_where_it_is() -> None
         fetch(_SliceResults(), Position(0), bytes(data))
     assert str(told.value).startswith("events, partition 0: a header name of a record is not UTF-8")
     assert "fetched from offset 0, the record is in the batch of offsets 0 to 0" in str(told.value)
+
+
+def test_a_batch_with_a_wrong_checksum_is_refused() -> None:
+    data = bytearray(batch(0, 2))
+    data[-2] ^= 1  # of the last value
+    with pytest.raises(CorruptRecordException, match="partition=0"):
+        fetch(_SliceResults(), Position(0), bytes(data))
+
+
+def test_what_is_no_record_behind_a_right_checksum_is_refused() -> None:
+    data = bytearray(batch(0, 2))
+    data[57:61] = (3).to_bytes(4, "big")  # one record more than there is
+    data[17:21] = calc_crc32c(data[21:]).to_bytes(4, "big")
+    with pytest.raises(CorruptRecordException, match="partition=0"):
+        fetch(_SliceResults(), Position(0), bytes(data))
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_messages_of_the_old_formats_are_read(version: int) -> None:
+    builder = LegacyRecordBatchBuilder(version, 0, 1 << 20)
+    for offset in range(2):
+        builder.append(offset, 1000, b"key", b"%d" % offset)
+    taken = fetch(_SliceResults(), Position(1), bytes(builder.build()))
+    assert (offsets(taken), taken.end) == ([1], 2)
+
+
+def test_compressed_batches_stand_beside_others() -> None:
+    data = batch(0, 3, compression=GZIP) + batch(3, 2) + batch(5, 2, compression=GZIP) + batch(7, 1) + batch(8, 1)[:-1]
+    position = Position(1)
+    taken = fetch(_SliceResults(), position, data)
+    assert [(record.offset, record.value) for record in taken] == [(n, b"%d" % n) for n in range(1, 8)]
+    assert (taken.start, taken.end, position.position) == (1, 8, 8)
 
 
 def held_until_now(records: list["weakref.ref[PartitionRecords]"]) -> list[PartitionRecords]:
