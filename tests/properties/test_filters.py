@@ -5,7 +5,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from streamproc.domain.customers import NEW_CUSTOMER
@@ -20,6 +20,12 @@ many = settings(max_examples=400, deadline=None, suppress_health_check=list(Heal
 
 @many
 @given(filter_strategies.filters, filter_strategies.customers, NOWS, ZONES)
+@example(
+    {"summary.orders.last_order_date": {"conditions": {"$after": "2026-11-24"}}},
+    naive_filters.Known({}, [naive_filters.Order(1, "2026-11-24T09:59:59.999Z")]),
+    rule_strategies.NOWS[0],
+    UTC,
+)
 def test_compiled_filters_decide_as_the_naive_evaluator_does(
     given_filter: dict[str, Any], known: naive_filters.Known, now: datetime, zone: tzinfo
 ) -> None:

@@ -1,12 +1,13 @@
 """Hypothesis strategies: filters that pass the checks, and customers for them to meet."""
 
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import strategies as st
 
 from streamproc.domain.customers import NEW_CUSTOMER, CustomerState
+from streamproc.domain.orders import from_version_3
 from tests.support.naive_filters import Known, Order
+from tests.support.remembered_orders import remembered_orders
 from tests.support.rule_strategies import conditions, metadata, moments, some, values
 
 NAMES = ("left_review", "v1.2")
@@ -71,13 +72,14 @@ customers = st.builds(
 def state_of(known: Known) -> CustomerState:
     """The state that holds what is known."""
     counted = known.orders
-    orders: list[Any] = [
+    columns = [
         ",".join(f"ord_{place}" for place in range(len(counted))),
         ",".join(str(order.amount) for order in counted),
         ",".join(str(place) for place in range(len(counted))),
         ",".join(order.counted_at for order in counted),
-        *(len(counted), 0, 0),
     ]
+    orders = from_version_3([*columns, len(counted), 0, 0])
+    assert [order.counted for order in remembered_orders(orders)] == [order.counted_at for order in counted]
     return replace(
         NEW_CUSTOMER,
         profile=known.profile,
