@@ -6,13 +6,14 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from streamproc.errors import LocalBrokerError
 from streamproc.local.addresses import LOOPBACK, broker_answers, free_ports
 from streamproc.local.broker_properties import server_properties
+from streamproc.local.class_archive import archive_options
 from streamproc.local.jars import KafkaFiles, kafka_files
 from streamproc.local.processes import spawn
 from streamproc.local.server import LocalServer
@@ -73,9 +74,12 @@ class LocalKafka(LocalServer):
         heap_megabytes: int = 512,
         outlives_parent: bool = False,
         runs_long: bool = False,
+        jvm_options: Sequence[str] | None = None,
     ) -> None:
+        """`jvm_options` are in place of those that use the class archive."""
         super().__init__(folder, "kafka", outlives_parent=outlives_parent)
         self._jvm_options = _JVM_OPTIONS if runs_long or outlives_parent else (*_JVM_OPTIONS, *_SHORT_RUN_OPTIONS)
+        self._own_options = jvm_options
         self._properties = dict(properties or {})
         self._heap_megabytes = heap_megabytes
         self._ports: tuple[int, int] | None = None
@@ -107,6 +111,8 @@ class LocalKafka(LocalServer):
         files = kafka_files()
         self.folder.mkdir(parents=True, exist_ok=True)
         _format(self.folder / "data", files)
+        if self._own_options is None:
+            self._own_options = archive_options(files, _run)
         if self._ports is not None:
             self._launch(files, self._ports)
             return
@@ -129,6 +135,7 @@ class LocalKafka(LocalServer):
                 files.java,
                 f"-Xmx{self._heap_megabytes}m",
                 *self._jvm_options,
+                *(self._own_options or ()),
                 "-XX:+ExitOnOutOfMemoryError",
                 "-Dorg.apache.logging.log4j.level=WARN",
                 "-cp",
@@ -147,6 +154,12 @@ class LocalKafka(LocalServer):
         if problem:
             self.stop()
             raise LocalBrokerError(f"the local broker {problem}; the end of its log:\n{self._tail(logged)}")
+
+
+def _run(jvm_options: Sequence[str]) -> None:
+    """Start a broker and stop it."""
+    with LocalKafka(jvm_options=jvm_options):
+        pass
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], bootstrap: str) -> str | None:

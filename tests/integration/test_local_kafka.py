@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from streamproc.errors import LocalBrokerError
 from streamproc.local import jars
 from streamproc.local.addresses import broker_answers, postgres_answers
+from streamproc.local.class_archive import archive_options
 from streamproc.local.kafka import LocalKafka, existing_broker, kafka
 from streamproc.local.processes import end_by_id, is_running
 
@@ -241,6 +242,42 @@ def test_two_processes_fetch_once_and_a_later_start_calls_maven_no_more(
     assert answers == {later.stdout} == {f"{folder}/jars\n"}
     assert calls.read_text() == "called\n"
     assert {path.name for path in folder.iterdir()} == {"jars", "bootstrap.checkpoint"}
+
+
+def _cache_without_archive(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point at a cache of its own that has everything but an archive; return the home of Kafka in it."""
+    there = jars.kafka_files().jars
+    monkeypatch.setenv("STREAMPROC_CACHE", str(folder))
+    home = jars._home()
+    shutil.copytree(there, home / "jars")
+    shutil.copy(there.parent / "bootstrap.checkpoint", home)
+    return home
+
+
+def _archives_in_use(broker: LocalKafka) -> set[str]:
+    return {mapped.path for mapped in psutil.Process(broker.pid).memory_maps() if mapped.path.endswith(".jsa")}
+
+
+def test_the_first_broker_of_a_cache_makes_the_archive_that_all_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = _cache_without_archive(tmp_path, monkeypatch)
+    with LocalKafka() as first, LocalKafka() as second:
+        (archive,) = home.glob("*.jsa")
+        assert str(archive) in _archives_in_use(first) & _archives_in_use(second)
+    assert {path.suffix for path in home.iterdir()} == {"", ".checkpoint", ".jsa", ".lock"}
+
+
+def test_a_broker_starts_with_an_archive_that_its_jvm_does_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = _cache_without_archive(tmp_path, monkeypatch)
+    archive_options(jars.kafka_files(), lambda _: None)
+    (archive,) = home.glob("*.jsa")
+    archive.write_bytes(b"no archive")
+    with LocalKafka() as broker:
+        assert str(archive) not in _archives_in_use(broker)
+    assert archive.read_bytes() == b"no archive"
 
 
 def _local(*arguments: str, **environment: str) -> tuple[int, str]:

@@ -1,0 +1,65 @@
+"""The archive of a broker's classes is made once, and a broker starts without it as well."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from streamproc.errors import LocalBrokerError
+from streamproc.local.class_archive import archive_options
+from streamproc.local.jars import KafkaFiles
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> KafkaFiles:
+    java = tmp_path / "java"
+    java.write_text("a JVM")
+    (tmp_path / "home").mkdir()
+    return KafkaFiles(str(java), tmp_path / "home" / "jars", tmp_path / "home" / "bootstrap.checkpoint")
+
+
+class Broker:
+    """Counts its runs, and writes what a JVM would."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.runs = 0
+        self._fails = fails
+
+    def __call__(self, options: Sequence[str]) -> None:
+        self.runs += 1
+        (option,) = options
+        Path(option.removeprefix("-XX:ArchiveClassesAtExit=")).write_text("classes")
+        if self._fails:
+            raise LocalBrokerError("no")
+
+
+def test_it_is_made_once(files: KafkaFiles) -> None:
+    run = Broker()
+    first, second = archive_options(files, run), archive_options(files, run)
+    (archive,) = files.jars.parent.glob("*.jsa")
+    assert (run.runs, archive.read_text()) == (1, "classes")
+    assert first == second == (f"-XX:SharedArchiveFile={archive}",)
+
+
+def test_each_jvm_has_its_own(files: KafkaFiles) -> None:
+    run = Broker()
+    first = archive_options(files, run)
+    Path(files.java).write_text("another JVM in its place")
+    assert archive_options(files, run) != first
+    assert run.runs == 2
+
+
+def test_a_run_that_fails_is_not_tried_again(files: KafkaFiles) -> None:
+    run = Broker(fails=True)
+    assert archive_options(files, run) == archive_options(files, run) == ()
+    assert run.runs == 1
+
+
+def test_a_jvm_that_writes_none_leaves_brokers_without(files: KafkaFiles) -> None:
+    assert archive_options(files, lambda _: None) == ()
+
+
+def test_a_cache_that_cannot_be_written_leaves_brokers_without(files: KafkaFiles) -> None:
+    files.jars.parent.rmdir()
+    files.jars.parent.write_text("no folder")
+    assert archive_options(files, Broker()) == ()
