@@ -5,7 +5,8 @@ Faust keeps group membership, assignment and life cycle. What changes, and why:
 * `getmany` yields one message per partition with the list of raw records as its value: Faust's cost per message (polls,
   callbacks, tasks; about 75 us) is paid once a slice.
 * Only partitions that the `Flow` lets through are fetched for, so a slow task stops its own partitions and no other.
-* `perform_seek`, which Faust awaits after each rebalance, tells the `Flow` what is assigned; the tasks seek themselves.
+* `perform_seek`, which Faust awaits after each rebalance that assigns something, tells the `Flow` what; the tasks seek
+  themselves. `resume_flow`, which ends each rebalance, tells it when there is nothing.
 * Nothing is committed and no acknowledged offsets are collected: offsets live in the tasks' transactions.
 * Fetches are `read_committed` and wait 100 ms at most on the broker instead of 1.5 s.
 * Topics that the brokers did not tell of are asked for at once: a broker that has just started may know none yet, and
@@ -179,6 +180,12 @@ class ChunkConsumer(driver.Consumer):
     async def seek_all(self, positions: Mapping[TP, int | None]) -> None:
         """Move to the given offsets, or to the beginning where there is none."""
         await self._thread.seek_all(positions)
+
+    def resume_flow(self) -> None:
+        """Tell the tasks of an assignment of nothing: Faust awaits no `perform_seek` then."""
+        super().resume_flow()
+        if not self.assignment():
+            self.flow.on_assigned(frozenset())
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Skip Faust's stall detector: it watches Faust's commits, and there are none."""

@@ -117,6 +117,28 @@ async def test_with_one_two_and_three_workers_a_task_has_all_its_sources_and_eve
     assert sorted(await copied(topics)) == list(range(2000))
 
 
+async def test_a_worker_that_gets_no_partition_knows_it_and_takes_over_later(kafka: str, topic_prefix: str) -> None:
+    cluster = Kafka(kafka, topic_prefix)
+    await make_copy_topics(cluster, 1)
+    async with AsyncExitStack() as one, AsyncExitStack() as other:
+        workers = {await stack.enter_async_context(copy_worker(cluster)): stack for stack in (one, other)}
+
+        def settled() -> bool:
+            return owned(*workers) == 1 and all(worker.heard.assignments for worker in workers)
+
+        await eventually(settled, within=60, what="an assignment for each")
+        spare, owner = sorted(workers, key=owned)
+        assert spare.tasks.ready
+        await workers[owner].aclose()
+        await eventually(lambda: owned(spare) == 1, within=60, what="the other one's partition")
+        await produce(cluster, SOURCE, [(0, b"key", b"%d" % n) for n in range(100)])
+        await done(spare, records=100)
+
+
+def owned(*workers: Worker) -> int:
+    return sum(len(worker.tasks.owned) for worker in workers)
+
+
 async def test_records_flow_on_through_workers_that_come_and_go(topics: Kafka) -> None:
     async with copy_worker(topics) as steady:
         sending = asyncio.create_task(send_slowly(topics, 4000))

@@ -65,6 +65,7 @@ class Heard:
     aborted: list[BaseException] = field(default_factory=list)
     records: int = 0
     steps: int = 0
+    assignments: int = 0
     timeouts: int = 0
 
     def chunk_committed(
@@ -105,13 +106,14 @@ class Heard:
 
     def brokers_answer(self, *, answer: bool) -> None: ...
 
-    def assigned(self) -> None: ...
+    def assigned(self) -> None:
+        self.assignments += 1
 
     def gate_timed_out(self, seconds: float) -> None:  # noqa: ARG002
         self.timeouts += 1
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker:
     """A running copy worker."""
 
