@@ -166,11 +166,17 @@ FROM streamproc.codes JOIN streamproc.pools ON pools.id = codes.pool
 WHERE codes.publication = ANY ($1::uuid[]);
 
 -- holders --
--- Who has been given these codes ($2) of campaigns ($1); nobody where they are free
-SELECT pools.campaign_id, codes.code, codes.publication
+-- Who has been given these codes ($2) of campaigns ($1); nobody where they are free. They are looked up one by one: a
+-- planner that last saw the table before an import was committed takes it for empty, and would compare all with all
+SELECT wanted.campaign_id, held.code, held.publication
 FROM unnest($1::text[], $2::text[]) AS wanted (campaign_id, code)
-JOIN streamproc.pools ON pools.campaign_id = wanted.campaign_id
-JOIN streamproc.codes ON codes.pool = pools.id AND codes.code = wanted.code;
+CROSS JOIN LATERAL (
+    SELECT codes.code, codes.publication
+    FROM streamproc.codes
+    WHERE codes.pool = (SELECT pools.id FROM streamproc.pools WHERE pools.campaign_id = wanted.campaign_id)
+        AND codes.code = wanted.code
+    LIMIT 1
+) AS held;
 
 -- count_free --
 -- Free codes of campaigns ($1), each counted up to a limit ($2)

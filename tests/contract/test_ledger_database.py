@@ -280,6 +280,25 @@ async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(databas
     await books.close()
 
 
+async def test_holders_are_found_while_the_planner_takes_the_table_for_empty(
+    database: str, ledger: PostgresLedger
+) -> None:
+    """Comparing all with all takes minutes, and the database is given half of one."""
+    await ledger.add("camp_1", [])
+    importing, other = await asyncpg.connect(database), await asyncpg.connect(database)
+    await other.execute("ALTER TABLE streamproc.codes SET (autovacuum_enabled = off)")
+    async with importing.transaction():
+        await importing.execute(
+            "INSERT INTO streamproc.codes (pool, code) SELECT 1, n FROM generate_series(1, 60000) n"
+        )
+        await other.execute("ANALYZE streamproc.pools; ANALYZE streamproc.codes")
+    assert await other.fetchval("SELECT reltuples FROM pg_class WHERE oid = 'streamproc.codes'::regclass") == 0
+    books = Books(database)
+    found = await books.holders([("camp_1", str(number)) for number in range(1, 30_001)] + [("camp_2", "1")])
+    assert found == {("camp_1", str(number)): None for number in range(1, 30_001)}
+    await asyncio.gather(books.close(), importing.close(), other.close())
+
+
 def of_release_3(name: str) -> str:
     """Return a statement of an earlier release."""
     text = (Path(__file__).parent / "release_3.sql").read_text(encoding="utf-8")
