@@ -144,7 +144,7 @@ async def test_a_cursor_outside_the_transaction_sends_twice(
             ReleaseTurmoil.of(run, workers, WORKERS, rng, 1, phases=("sending",)) as turmoil,
         ):
             for _ in range(2):
-                await turmoil.kill()
+                await turmoil.kill_all()
             await run.settle(SETTLING_SECONDS)
             await turmoil.stop_all()
         books = await close_books(run)
