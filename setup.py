@@ -58,7 +58,7 @@ WRITTEN_IN_C = (
     ("runtime._records", "streamproc/runtime/_records.c"),
 )
 
-HEADERS = ("streamproc/runtime/_batch.h",)
+HEADERS = ("streamproc/domain/_plain_time.h", "streamproc/runtime/_batch.h")
 
 
 def compiled() -> list[Extension]:

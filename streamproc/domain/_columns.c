@@ -15,14 +15,14 @@
 #include <emmintrin.h>
 #endif
 
+#include "_plain_time.h"
+
 enum {
     DIGITS = 9,          /* of a number in a column */
     BASE = 91,           /* nine such digits hold any microsecond of the calendar, in each of its forms */
     FIRST_DIGIT = '#',   /* from here to ~, but for the backslash */
     LAST_DIGIT = '~',
-    TIMES = 2 * DIGITS,  /* when an order was made, and when it became counted */
-    TO_SECONDS = 20,     /* the length of 2026-11-24T10:00:00Z */
-    MOST_DECIMALS = 6
+    TIMES = 2 * DIGITS   /* when an order was made, and when it became counted */
 };
 
 #define SECONDS_A_DAY INT64_C(86400)
@@ -210,6 +210,13 @@ static bool find(Text column, Py_ssize_t place, Span *found)
     return true;
 }
 
+/* Reads two arguments, a column and a place, and finds the field. */
+static bool read_field_at(PyObject *const *arguments, Text *column, Span *found)
+{
+    Py_ssize_t place;
+    return read_text(arguments[0], column) && read_place(arguments[1], &place) && find(*column, place, found);
+}
+
 /* Returns what goes with a field when it is taken out: the comma behind it, or before it where it is the last. */
 static Span with_comma(Text column, Span field)
 {
@@ -247,10 +254,8 @@ static PyObject *spliced(Text column, Span span, Text between)
 static PyObject *field_at(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
     Text column;
-    Py_ssize_t place;
     Span found;
-    if (!takes(count, 2) || !read_text(arguments[0], &column) || !read_place(arguments[1], &place) ||
-        !find(column, place, &found)) {
+    if (!takes(count, 2) || !read_field_at(arguments, &column, &found)) {
         return NULL;
     }
     return PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, column.at + found.start, found.end - found.start);
@@ -259,10 +264,8 @@ static PyObject *field_at(PyObject *Py_UNUSED(module), PyObject *const *argument
 static PyObject *without(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
     Text column;
-    Py_ssize_t place;
     Span found;
-    if (!takes(count, 2) || !read_text(arguments[0], &column) || !read_place(arguments[1], &place) ||
-        !find(column, place, &found)) {
+    if (!takes(count, 2) || !read_field_at(arguments, &column, &found)) {
         return NULL;
     }
     return spliced(column, with_comma(column, found), (Text){"", 0});
@@ -271,10 +274,8 @@ static PyObject *without(PyObject *Py_UNUSED(module), PyObject *const *arguments
 static PyObject *replaced(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
     Text column, field;
-    Py_ssize_t place;
     Span found;
-    if (!takes(count, 3) || !read_text(arguments[0], &column) || !read_field(arguments[2], &field) ||
-        !read_place(arguments[1], &place) || !find(column, place, &found)) {
+    if (!takes(count, 3) || !read_field(arguments[2], &field) || !read_field_at(arguments, &column, &found)) {
         return NULL;
     }
     return spliced(column, found, field);
@@ -397,45 +398,20 @@ static bool read_made(PyObject *made, int64_t *microseconds)
     return true;
 }
 
-/* Returns the number that so many decimal digits are, -1 where one of them is none. */
-static int decimal(const char *at, int digits)
-{
-    int read = 0;
-    for (; digits > 0; digits--, at++) {
-        if (*at < '0' || *at > '9') {
-            return -1;
-        }
-        read = 10 * read + (*at - '0');
-    }
-    return read;
-}
-
 /* Returns the number that stands for a plain text, the largest where it is written in another way. */
 static int64_t number_of(PyObject *text)
 {
-    if (!PyUnicode_IS_COMPACT_ASCII(text)) {
+    PlainTime time;
+    if (!read_plain_time(text, &time) || time.year < 1 || time.month < 1 || time.month > 12 || time.day < 1 ||
+        time.hour > 23 || time.minute > 59 || time.second > 59) {
         return LARGEST;
     }
-    const char *at = (const char *)PyUnicode_1BYTE_DATA(text);
-    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
-    if ((length != TO_SECONDS && (length < TO_SECONDS + 2 || length > TO_SECONDS + 1 + MOST_DECIMALS)) ||
-        at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':' || at[length - 1] != 'Z' ||
-        (length != TO_SECONDS && at[19] != '.')) {
-        return LARGEST;
-    }
-    int decimals = length == TO_SECONDS ? 0 : (int)(length - TO_SECONDS - 1);
-    int year = decimal(at, 4), month = decimal(at + 5, 2), day = decimal(at + 8, 2), hour = decimal(at + 11, 2);
-    int minute = decimal(at + 14, 2), second = decimal(at + 17, 2), fraction = decimal(at + 20, decimals);
-    if (year < 1 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-        second < 0 || second > 59 || fraction < 0) {
-        return LARGEST;
-    }
-    int64_t days = days_before_date(year, month, day);
-    if (days >= days_before_year(year) + days_before[month] + (month > 1 ? is_leap(year) : 0)) {
+    int64_t days = days_before_date(time.year, time.month, time.day);
+    if (days >= days_before_year(time.year) + days_before[time.month] + (time.month > 1 ? is_leap(time.year) : 0)) {
         return LARGEST; /* the month has no such day */
     }
-    int64_t seconds = in_seconds(days, hour, minute, second);
-    return first_of[decimals] + seconds * power_of_ten[decimals] + fraction;
+    int64_t seconds = in_seconds(days, time.hour, time.minute, time.second);
+    return first_of[time.decimals] + seconds * power_of_ten[time.decimals] + time.fraction;
 }
 
 static PyObject *write_times(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)

@@ -6,45 +6,17 @@
 
 #include <datetime.h>
 
-enum {
-    TO_SECONDS = 20,
-    TO_MILLISECONDS = 24
-};
-
-/* Returns the number that so many digits are, -1 where one of them is no digit. */
-static int number(const unsigned char *at, int digits)
-{
-    int read = 0;
-    for (; digits > 0; digits--, at++) {
-        if (*at < '0' || *at > '9') {
-            return -1;
-        }
-        read = 10 * read + (*at - '0');
-    }
-    return read;
-}
+#include "_plain_time.h"
 
 static PyObject *read_plain(PyObject *Py_UNUSED(module), PyObject *text)
 {
-    if (!PyUnicode_CheckExact(text) || !PyUnicode_IS_COMPACT_ASCII(text)) {
+    PlainTime time;
+    if (!read_plain_time(text, &time) || (time.decimals != 0 && time.decimals != 3)) {
         Py_RETURN_NONE;
     }
-    const unsigned char *at = PyUnicode_1BYTE_DATA(text);
-    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
-    if ((length != TO_SECONDS && length != TO_MILLISECONDS) || at[4] != '-' || at[7] != '-' || at[10] != 'T' ||
-        at[13] != ':' || at[16] != ':' || at[length - 1] != 'Z' || (length == TO_MILLISECONDS && at[19] != '.')) {
-        Py_RETURN_NONE;
-    }
-    int fields[] = {number(at, 4),      number(at + 5, 2),  number(at + 8, 2), number(at + 11, 2),
-                    number(at + 14, 2), number(at + 17, 2), length == TO_MILLISECONDS ? number(at + 20, 3) : 0};
-    for (size_t place = 0; place < sizeof fields / sizeof *fields; place++) {
-        if (fields[place] < 0) {
-            Py_RETURN_NONE;
-        }
-    }
-    PyObject *instant = PyDateTimeAPI->DateTime_FromDateAndTime(fields[0], fields[1], fields[2], fields[3], fields[4],
-                                                                fields[5], 1000 * fields[6], PyDateTime_TimeZone_UTC,
-                                                                PyDateTimeAPI->DateTimeType);
+    PyObject *instant = PyDateTimeAPI->DateTime_FromDateAndTime(time.year, time.month, time.day, time.hour, time.minute,
+                                                                time.second, 1000 * time.fraction,
+                                                                PyDateTime_TimeZone_UTC, PyDateTimeAPI->DateTimeType);
     if (instant == NULL && PyErr_ExceptionMatches(PyExc_ValueError)) {
         PyErr_Clear(); /* no day or time of the calendar */
         Py_RETURN_NONE;

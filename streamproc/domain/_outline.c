@@ -96,8 +96,8 @@ static Place skip_plain(Place at, Place last)
     while (last - at >= 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)at);
         /* As signed numbers, those that are not ASCII are less than a blank too. Any backslash has been looked for. */
-        __m128i found = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
-        int mask = _mm_movemask_epi8(found);
+        __m128i others = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)), quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+        int mask = _mm_movemask_epi8(_mm_or_si128(others, quotes));
         if (mask != 0) {
             return at + __builtin_ctz(mask);
         }
@@ -166,6 +166,17 @@ static Place skip_word(Place at, const char *word)
     return strncmp((const char *)at, word, length) == 0 ? at + length : NULL;
 }
 
+/* Skips the name of a member and its colon, up to the value; `name_end` is where the name's closing quote stands. */
+static inline Place skip_name(Place at, Place last, Place *name_end)
+{
+    if (*at != '"' || (at = skip_text(at + 1, last)) == NULL) {
+        return NULL;
+    }
+    *name_end = at - 1;
+    at = skip_blanks(at);
+    return *at == ':' ? skip_blanks(at + 1) : NULL;
+}
+
 /* Skips what stands in an object or an array, up to its end, of which `closing` is the bracket. */
 static Place skip_inside(Place at, Place last, int depth, char closing)
 {
@@ -174,11 +185,9 @@ static Place skip_inside(Place at, Place last, int depth, char closing)
         return at + 1;
     }
     for (;;) {
-        if (closing == '}') {
-            if (*at != '"' || (at = skip_text(at + 1, last)) == NULL || *(at = skip_blanks(at)) != ':') {
-                return NULL;
-            }
-            at = skip_blanks(at + 1);
+        Place name_end;
+        if (closing == '}' && (at = skip_name(at, last, &name_end)) == NULL) {
+            return NULL;
         }
         if ((at = skip_value(at, last, depth)) == NULL) {
             return NULL;
@@ -420,6 +429,14 @@ static Place read_member(Reader *reader, Place name, Place name_end, Place at, i
     return read_value(reader, at, depth, ANYTHING, value);
 }
 
+static bool put_member(PyObject *object, Place name, Place name_end, PyObject *value)
+{
+    PyObject *key = make_name(name, name_end);
+    bool is_put = key != NULL && PyDict_SetItem(object, key, value) == 0;
+    Py_XDECREF(key);
+    return is_put;
+}
+
 /* Reads the members of an object, up to behind its bracket, and puts those that are decoded into a dictionary. */
 static Place read_members(Reader *reader, Place at, int depth, Role role, PyObject *object)
 {
@@ -429,28 +446,17 @@ static Place read_members(Reader *reader, Place at, int depth, Role role, PyObje
     }
     for (;;) {
         Place name = at + 1, name_end;
-        PyObject *value;
-        if (*at != '"' || (at = skip_text(name, reader->last)) == NULL) {
-            return NULL;
+        PyObject *value = NULL;
+        if ((at = skip_name(at, reader->last, &name_end)) != NULL) {
+            at = read_member(reader, name, name_end, at, depth, role, &value);
         }
-        name_end = at - 1;
-        at = skip_blanks(at);
-        if (*at != ':') {
-            return NULL;
-        }
-        at = read_member(reader, name, name_end, skip_blanks(at + 1), depth, role, &value);
-        if (at != NULL && value != NULL) {
-            PyObject *key = make_name(name, name_end);
-            if (key == NULL || PyDict_SetItem(object, key, value) < 0) {
-                at = NULL;
-            }
-            Py_XDECREF(key);
-        }
-        if (at == NULL) {
-            Py_XDECREF(value);
-            return NULL;
+        if (at != NULL && value != NULL && !put_member(object, name, name_end, value)) {
+            at = NULL;
         }
         Py_XDECREF(value);
+        if (at == NULL) {
+            return NULL;
+        }
         at = skip_blanks(at);
         if (*at == '}') {
             return at + 1;

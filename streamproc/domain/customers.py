@@ -188,7 +188,7 @@ def decode_customer(value: bytes) -> CustomerState:
 def _bring_up_to_date(record: dict[str, Any]) -> None:
     """Give a state of an earlier version the shape that states have now.
 
-    Of every version since the first one that was read by two releases: a state is written anew only when it changes.
+    A state is written anew only when it changes, so those of versions long gone may still be there.
     """
     version = record["v"]
     if version not in {2, 3}:
