@@ -6,6 +6,7 @@ a broker starts as well.
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,7 +34,10 @@ def archive_options(files: KafkaFiles, run: Callable[[Sequence[str]], None]) -> 
 
 
 def _make(archive: Path, run: Callable[[Sequence[str]], None]) -> None:
-    with tempfile.TemporaryDirectory(dir=archive.parent, prefix="archiving-") as folder:
+    prefix = f"archiving-{archive.stem}-"
+    for abandoned in archive.parent.glob(f"{prefix}*"):  # of one that was killed; the lock is ours
+        shutil.rmtree(abandoned)
+    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=prefix) as folder:
         unfinished = Path(folder) / archive.name
         try:
             run((f"-XX:ArchiveClassesAtExit={unfinished}",))

@@ -55,6 +55,15 @@ def test_a_run_that_fails_is_not_tried_again(files: KafkaFiles) -> None:
     assert run.runs == 1
 
 
+def test_what_one_that_was_killed_has_left_is_removed(files: KafkaFiles) -> None:
+    (option,) = archive_options(files, Broker())
+    archive = Path(option.removeprefix("-XX:SharedArchiveFile="))
+    archive.unlink()
+    (files.jars.parent / f"archiving-{archive.stem}-by-one-that-was-killed").mkdir()
+    assert archive_options(files, Broker()) == (option,)
+    assert {path.suffix for path in files.jars.parent.iterdir()} == {".jsa", ".lock"}
+
+
 def test_a_jvm_that_writes_none_leaves_brokers_without(files: KafkaFiles) -> None:
     assert archive_options(files, lambda _: None) == ()
 
