@@ -157,9 +157,11 @@ class LocalKafka(LocalServer):
 
 
 def _run(jvm_options: Sequence[str]) -> None:
-    """Start a broker and stop it."""
-    with LocalKafka(jvm_options=jvm_options):
-        pass
+    """Start a broker and stop it. Raises `LocalBrokerError` when it did not end by itself."""
+    with LocalKafka(jvm_options=jvm_options) as broker:
+        broker.stop()
+        if broker.was_killed:
+            raise LocalBrokerError("the local broker did not end in time")
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], bootstrap: str) -> str | None:

@@ -6,7 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -272,12 +272,36 @@ def test_a_broker_starts_with_an_archive_that_its_jvm_does_not_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = _cache_without_archive(tmp_path, monkeypatch)
-    archive_options(jars.kafka_files(), lambda _: None)
-    (archive,) = home.glob("*.jsa")
-    archive.write_bytes(b"no archive")
+
+    def write(options: Sequence[str]) -> None:
+        Path(options[0].partition("=")[2]).write_bytes(b"no archive")
+
+    (option,) = archive_options(jars.kafka_files(), write)
     with LocalKafka() as broker:
-        assert str(archive) not in _archives_in_use(broker)
-    assert archive.read_bytes() == b"no archive"
+        assert option in psutil.Process(broker.pid).cmdline()
+        assert not any(path.startswith(str(home)) for path in _archives_in_use(broker))
+    assert [archive.read_bytes() for archive in home.glob("*.jsa")] == [b"no archive"]
+
+
+def test_an_archive_that_is_cut_off_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = _cache_without_archive(tmp_path, monkeypatch)
+    with LocalKafka():
+        (archive,) = home.glob("*.jsa")
+    archive.chmod(0o644)
+    with archive.open("r+b") as file:
+        file.truncate(1_000_000)
+    with LocalKafka() as broker:
+        (made,) = home.glob("*.jsa")
+        assert str(made) in _archives_in_use(broker)
+
+
+def test_a_broker_that_has_to_be_killed_says_so() -> None:
+    with LocalKafka() as broker:
+        broker.stop()
+        assert not broker.was_killed
+        broker.start()
+        broker.kill()
+        assert broker.was_killed
 
 
 def _local(*arguments: str, **environment: str) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """The archive of a broker's classes is made once, and a broker starts without it as well."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,11 +56,28 @@ def test_a_run_that_fails_is_not_tried_again(files: KafkaFiles) -> None:
     assert run.runs == 1
 
 
+def test_it_is_made_anew_where_it_is_cut_off(files: KafkaFiles) -> None:
+    (option,) = archive_options(files, Broker())
+    archive = Path(option.removeprefix("-XX:SharedArchiveFile="))
+    archive.write_text("clas")
+    assert archive_options(files, Broker()) == (option,)
+    assert archive.read_text() == "classes"
+
+
+def test_it_is_made_anew_where_the_jars_are_elsewhere(files: KafkaFiles, tmp_path: Path) -> None:
+    archive_options(files, Broker())
+    files.jars.parent.rename(tmp_path / "moved")
+    run = Broker()
+    archive_options(replace(files, jars=tmp_path / "moved" / "jars"), run)
+    assert run.runs == 1
+
+
 def test_what_one_that_was_killed_has_left_is_removed(files: KafkaFiles) -> None:
     (option,) = archive_options(files, Broker())
     archive = Path(option.removeprefix("-XX:SharedArchiveFile="))
     archive.unlink()
-    (files.jars.parent / f"archiving-{archive.stem}-by-one-that-was-killed").mkdir()
+    name = archive.stem.rpartition("-")[0]
+    (files.jars.parent / f"archiving-{name}-by-one-that-was-killed").mkdir()
     assert archive_options(files, Broker()) == (option,)
     assert {path.suffix for path in files.jars.parent.iterdir()} == {".jsa", ".lock"}
 
