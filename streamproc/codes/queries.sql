@@ -167,7 +167,8 @@ WHERE codes.publication = ANY ($1::uuid[]);
 
 -- holders --
 -- Who has been given these codes ($2) of campaigns ($1); nobody where they are free. They are looked up one by one: a
--- planner that last saw the table before an import was committed takes it for empty, and would compare all with all
+-- planner that last saw the table before an import was committed takes it for empty, and would compare all with all.
+-- Without the limit it would make a join of this too
 SELECT wanted.campaign_id, held.code, held.publication
 FROM unnest($1::text[], $2::text[]) AS wanted (campaign_id, code)
 CROSS JOIN LATERAL (

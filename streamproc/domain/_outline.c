@@ -387,10 +387,9 @@ static Place read_lines(Reader *reader, Place at, int depth, PyObject **value)
     return end;
 }
 
-/* Reads the value of a member; NULL is put in the place of what is only skipped. */
+/* Reads the value of a member; what is only skipped has none. */
 static Place read_member(Reader *reader, Place name, Place name_end, Place at, int depth, Role role, PyObject **value)
 {
-    *value = NULL;
     switch (role) {
     case EVENT:
         if (is_name(name, name_end, "id")) {

@@ -3,6 +3,7 @@
 import base64
 import os
 import shutil
+import signal
 import subprocess
 import time
 import uuid
@@ -11,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streamproc.errors import LocalBrokerError
+from streamproc.local import class_archive
 from streamproc.local.addresses import LOOPBACK, broker_answers, free_ports
 from streamproc.local.broker_properties import server_properties
-from streamproc.local.class_archive import archive_options
 from streamproc.local.jars import KafkaFiles, kafka_files
 from streamproc.local.processes import spawn
 from streamproc.local.server import LocalServer
@@ -29,6 +30,7 @@ _JVM_OPTIONS = ("-XX:+UseSerialGC",)
 # The optimizing compiler does so in a broker's first minute, which a short run never earns back. Afterwards the same
 # load costs the broker, and through the caches that they share the worker as well, about a tenth less.
 _SHORT_RUN_OPTIONS = ("-XX:TieredStopAtLevel=1",)
+_ENDED_AS_ASKED = frozenset({0, 128 + signal.SIGTERM})  # a JVM tells the signal so when it has ended in order
 _PORT_TAKEN = "Address already in use"
 
 
@@ -74,12 +76,12 @@ class LocalKafka(LocalServer):
         heap_megabytes: int = 512,
         outlives_parent: bool = False,
         runs_long: bool = False,
-        jvm_options: Sequence[str] | None = None,
+        archive_options: Sequence[str] | None = None,
     ) -> None:
-        """`jvm_options` are in place of those that use the class archive."""
+        """`archive_options` make the archive of its classes; without them it uses the one that there is."""
         super().__init__(folder, "kafka", outlives_parent=outlives_parent)
         self._jvm_options = _JVM_OPTIONS if runs_long or outlives_parent else (*_JVM_OPTIONS, *_SHORT_RUN_OPTIONS)
-        self._own_options = jvm_options
+        self._archive_options = archive_options
         self._properties = dict(properties or {})
         self._heap_megabytes = heap_megabytes
         self._ports: tuple[int, int] | None = None
@@ -111,15 +113,16 @@ class LocalKafka(LocalServer):
         files = kafka_files()
         self.folder.mkdir(parents=True, exist_ok=True)
         _format(self.folder / "data", files)
-        if self._own_options is None:
-            self._own_options = archive_options(files, _run)
+        options = self._archive_options
+        if options is None:
+            options = self._archive_options = class_archive.archive_options(files, _run)
         if self._ports is not None:
-            self._launch(files, self._ports)
+            self._launch(files, options, self._ports)
             return
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             broker, controller = free_ports(2)
             try:
-                self._launch(files, (broker, controller))
+                self._launch(files, options, (broker, controller))
             except LocalBrokerError as error:
                 if _PORT_TAKEN not in str(error) or attempt == _PORT_ATTEMPTS:
                     raise
@@ -127,7 +130,7 @@ class LocalKafka(LocalServer):
                 self._ports = (broker, controller)
                 return
 
-    def _launch(self, files: KafkaFiles, ports: tuple[int, int]) -> None:
+    def _launch(self, files: KafkaFiles, archive_options: Sequence[str], ports: tuple[int, int]) -> None:
         self.configuration.write_text(server_properties(self.folder / "data", ports, self._properties))
         logged = self._logged()
         self._process = process = spawn(
@@ -135,7 +138,7 @@ class LocalKafka(LocalServer):
                 files.java,
                 f"-Xmx{self._heap_megabytes}m",
                 *self._jvm_options,
-                *(self._own_options or ()),
+                *archive_options,
                 "-XX:+ExitOnOutOfMemoryError",
                 "-Dorg.apache.logging.log4j.level=WARN",
                 "-cp",
@@ -156,12 +159,12 @@ class LocalKafka(LocalServer):
             raise LocalBrokerError(f"the local broker {problem}; the end of its log:\n{self._tail(logged)}")
 
 
-def _run(jvm_options: Sequence[str]) -> None:
-    """Start a broker and stop it. Raises `LocalBrokerError` when it did not end by itself."""
-    with LocalKafka(jvm_options=jvm_options) as broker:
+def _run(archive_options: Sequence[str]) -> None:
+    """Start a broker and stop it. Raises `LocalBrokerError` when it does not start, or does not end as it is asked."""
+    with LocalKafka(archive_options=archive_options) as broker:
         broker.stop()
-        if broker.was_killed:
-            raise LocalBrokerError("the local broker did not end in time")
+        if broker.exit_code not in _ENDED_AS_ASKED:
+            raise LocalBrokerError(f"the local broker ended with exit code {broker.exit_code}")
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], bootstrap: str) -> str | None:

@@ -45,9 +45,9 @@ class LocalServer(ABC):
         return self._process.pid if self._process and self._process.poll() is None else None
 
     @property
-    def was_killed(self) -> bool:
-        """Whether its last process was ended by a signal that a process cannot or did not handle."""
-        return self._process is not None and (self._process.poll() or 0) < 0
+    def exit_code(self) -> int | None:
+        """Exit code of its last process, negative for a signal that it did not handle; None while it runs."""
+        return self._process.poll() if self._process else None
 
     def stop(self) -> None:
         """Ask it to end, as an operator would; kill it if it takes too long. Data and addresses stay."""

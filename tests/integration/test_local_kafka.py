@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streamproc.errors import LocalBrokerError
-from streamproc.local import jars
+from streamproc.local import jars, server
 from streamproc.local.addresses import broker_answers, postgres_answers
 from streamproc.local.class_archive import archive_options
 from streamproc.local.kafka import LocalKafka, existing_broker, kafka
@@ -266,6 +266,7 @@ def test_the_first_broker_of_a_cache_makes_the_archive_that_all_use(
         (archive,) = home.glob("*.jsa")
         assert str(archive) in _archives_in_use(first) & _archives_in_use(second)
     assert {path.suffix for path in home.iterdir()} == {"", ".checkpoint", ".jsa", ".lock"}
+    assert not list(home.glob("archiving-*"))
 
 
 def test_a_broker_starts_with_an_archive_that_its_jvm_does_not_take(
@@ -295,13 +296,18 @@ def test_an_archive_that_is_cut_off_is_made_anew(tmp_path: Path, monkeypatch: py
         assert str(made) in _archives_in_use(broker)
 
 
-def test_a_broker_that_has_to_be_killed_says_so() -> None:
+def test_a_jvm_that_is_killed_while_it_makes_the_archive_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = _cache_without_archive(tmp_path, monkeypatch)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(server, "_STOP_LIMIT_SECONDS", 0.0)
+        with LocalKafka() as broker:
+            assert not any(path.startswith(str(home)) for path in _archives_in_use(broker))
+    assert not list(home.glob("*.jsa"))
     with LocalKafka() as broker:
-        broker.stop()
-        assert not broker.was_killed
-        broker.start()
-        broker.kill()
-        assert broker.was_killed
+        (archive,) = home.glob("*.jsa")
+        assert str(archive) in _archives_in_use(broker)
 
 
 def _local(*arguments: str, **environment: str) -> tuple[int, str]:
