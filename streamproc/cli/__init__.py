@@ -10,6 +10,8 @@ What commands share:
 `make schemas` runs `schemas`, of `record_models` and `command_models`, and `asyncapi`, of `topic_meanings`.
 """
 
+import atexit
+import gc
 from importlib import import_module
 
 import click
@@ -62,3 +64,5 @@ class Commands(click.Group):
 )
 def main() -> None:
     """Turn customer activity into delivery jobs, each exactly once."""
+    # At the end of the process nobody has to look for garbage among all that was imported: it takes up to 0.2 s.
+    atexit.register(gc.freeze)
