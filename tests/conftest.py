@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis  # noqa: F401  (see below)
+import hypothesis  # see below
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -37,6 +37,9 @@ def pytest_configure() -> None:
     if stale := stale_modules():
         pytest.exit(f"older than its source: {stale[0].name}; run `make compile`, or `make pure`", returncode=2)
     gc.set_threshold(*_GC_THRESHOLDS)
+    # An example that takes long has told of the other processes on the cores so far, never of our code.
+    hypothesis.settings.register_profile("shared cores", deadline=None)
+    hypothesis.settings.load_profile("shared cores")
     if _is_roomy(_MEMORY):
         # By the variable too, for the processes that tests start.
         os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)

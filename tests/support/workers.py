@@ -26,7 +26,8 @@ from streamproc.runtime.kafka import Kafka
 STREAMPROC_WORKER = (sys.executable, "-m", "streamproc", "worker")
 # Short, because tests kill: only after it the tasks of a killed worker go to another.
 SESSION_SECONDS = 3
-POLL_SECONDS = 0.02
+# Each look at a page costs both sides some milliseconds of a core.
+POLL_SECONDS = 0.05
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 PAGE_SECONDS = 2.0
