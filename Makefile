@@ -59,9 +59,9 @@ unit: $(INSTALLED) ## The tests that need no broker (seconds)
 test: $(INSTALLED) ## Lint, types and all tests, on a real broker (minutes)
 	@$(MAKE) --no-print-directory --jobs=2 lint compile
 	@echo "==> tests; the local Kafka is fetched once and started by the tests themselves"
-	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not crash'
+	$(BIN)/pytest -q -n 4 --dist worksteal -m 'not crash'
 	@echo "==> tests that kill workers and brokers"
-	$(BIN)/pytest -q -n 2 --dist worksteal -m crash
+	$(BIN)/pytest -q -n 3 --dist worksteal -m crash
 
 demo: $(COMPILED) ## The whole thing on this machine, with a verdict (under 90 s)
 	$(BIN)/streamproc demo
