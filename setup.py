@@ -53,6 +53,7 @@ WRITTEN_IN_C = (
     ("domain._columns", "streamproc/domain/_columns.c"),
     ("domain._fragments", "streamproc/domain/_fragments.c"),
     ("domain._instants", "streamproc/domain/_instants.c"),
+    ("domain._messages", "streamproc/domain/_messages.c"),
     ("domain._outline", "streamproc/domain/_outline.c"),
     ("runtime._batches", "streamproc/runtime/_batches.c"),
     ("runtime._records", "streamproc/runtime/_records.c"),

@@ -18,8 +18,8 @@ from streamproc.domain.codes import CodeForm
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import parse_instant
 from streamproc.domain.inputs import read_json
-from streamproc.domain.jobs import Message
 from streamproc.domain.judge import Verdict
+from streamproc.domain.messages import Message
 from streamproc.domain.outcomes import DeadLetterReason, IgnoredReason
 from streamproc.matching.definitions import Definitions
 from streamproc.matching.segments import ComputedSegments

@@ -9,7 +9,7 @@ Pure: no I/O, no clock, no Kafka. Everything here is a value or a function over 
   `profiles`, and what became of each (`outcomes`). A customer's state is in `customers`, with `orders` (in `columns`,
   explained by `plain_columns`), `loyalty` and `custom_events`; rules read `facts`, `lines` and `attributes` by
   `paths`, no deeper than `depth` allows.
-* What goes out: `sending`, by `jobs`, of `fragments`, or by `code_requests`; `publications` come back, and `occasions`
-  are what sets something off without an event.
+* What goes out: `sending`, by `jobs`, of `fragments`, as `messages`, or by `code_requests`; `publications` come back,
+  and `occasions` are what sets something off without an event.
 * What takes time: `holds`, `releases` and their `receipts`; `commands` to the `partitions`, `walks` by their reports.
 """

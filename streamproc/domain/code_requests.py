@@ -13,14 +13,8 @@ import orjson
 
 from streamproc.domain.codes import CODE_LENGTH, Allocation, CodeForm, Wanted
 from streamproc.domain.configuration import InForce
-from streamproc.domain.jobs import (
-    SEPARATOR,
-    Attached,
-    JobTooLarge,
-    Message,
-    Occurrence,
-    compile_channels,
-)
+from streamproc.domain.jobs import SEPARATOR, Attached, JobTooLarge, Occurrence, compile_channels
+from streamproc.domain.messages import Message
 from streamproc.topics import OUTPUT_LIMIT, Topic
 
 Json = dict[str, Any]

@@ -4,10 +4,8 @@ Whatever is the same for all events is made once per version of a distribution (
 same for all jobs of an event once per event (`Occurrence`); a job is the join of these fragments.
 """
 
-from binascii import hexlify
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, Final, Literal
 
 import orjson
@@ -17,16 +15,14 @@ from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.fragments import cause_of_event, encode_cause, encode_end, end_of_job
+from streamproc.domain.messages import Header, Message, derived_id, job_message
 from streamproc.domain.templates import Template, compile_template, compile_texts
 from streamproc.topics import OUTPUT_LIMIT
 
 Undeliverable = Literal["unsubscribed", "missing_contact", "unknown_customer"]
-# Key, value and headers, as the producer takes them: it wants a list.
-Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
 ActionObjects = Mapping[str, dict[str, Any]]
 
 SEPARATOR: Final = "\x1f"
-_DIGEST: Final = blake2b(digest_size=16)
 
 
 class JobTooLarge(Exception):
@@ -79,12 +75,6 @@ def _id_of(cause: Mapping[str, Any]) -> str:
     return f"{name}:{cause[name]}"
 
 
-def _hexadecimal(text: bytes) -> bytes:
-    digest = _DIGEST.copy()  # a copy costs half of what a new one does
-    digest.update(text)
-    return hexlify(digest.digest())
-
-
 @dataclass(frozen=True, slots=True)
 class Attached:
     """What the action of a distribution adds to its jobs: the objects for templates, and their JSON.
@@ -122,7 +112,7 @@ class Occurrence:
         profile = facts.profile
         self.facts = facts
         self.cause = cause
-        self.cause_header = ("cause-id", cause.id.encode())
+        self.cause_header: Any = ("cause-id", cause.id.encode())
         self.key = customer_id.encode()
         #: Channels that the customer has unsubscribed from; true means all of them.
         self.silenced: object = None if profile is None else profile.get("unsubscribed")
@@ -136,11 +126,11 @@ class Occurrence:
 
         The distribution's version is no part of it, so an edit cannot send twice.
         """
-        return b"job_" + _hexadecimal(self._id_start + rest)
+        return derived_id(b"job_", self._id_start, rest)
 
     def publication_id(self, rest: bytes) -> bytes:
         """Return the id of the request, and of its publication, of which `rest` is the distribution's part."""
-        return b"pub_" + _hexadecimal(self._id_start + rest)
+        return derived_id(b"pub_", self._id_start, rest)
 
     def is_silenced(self, channel: str) -> bool:
         """Tell whether the customer has unsubscribed from a channel."""
@@ -199,7 +189,7 @@ class ChannelJobs:
     id_rest: bytes
     fixed: bytes
     render: "Render | None"
-    headers: tuple[tuple[str, bytes], tuple[str, bytes]]
+    headers: Sequence[Header]
     decision: bytes
 
     def emit(
@@ -223,12 +213,15 @@ class ChannelJobs:
             return
         own_id = occurrence.job_id(self.id_rest)
         rendered = b"" if self.render is None else self.render(occurrence, own_id, attached)
-        value = b"".join((b'{"id":"', own_id, self.fixed, rendered, end))
-        if len(value) > OUTPUT_LIMIT:
+        # As an object: compiled, a tuple whose types are known would be taken apart and made anew.
+        message: Any = job_message(
+            occurrence.key, own_id, self.fixed, rendered, end, self.headers, occurrence.cause_header
+        )
+        size = len(message[1])
+        if size > OUTPUT_LIMIT:
             name = f"deliveries.{self.channel} of distribution {self.headers[0][1].decode()}"
-            raise JobTooLarge(f"the job for {name} would have {len(value)} bytes; at most {OUTPUT_LIMIT} are written")
-        headers = [("job-id", own_id), *self.headers, occurrence.cause_header]
-        jobs.append((self.channel, (occurrence.key, value, headers)))
+            raise JobTooLarge(f"the job for {name} would have {size} bytes; at most {OUTPUT_LIMIT} are written")
+        jobs.append((self.channel, message))
 
     def _decide(self, occurrence: Occurrence, reason: Undeliverable) -> tuple[str, Message]:
         value = b'%b"reason":"%b","cause":%b}' % (self.decision, reason.encode(), occurrence.cause.body)

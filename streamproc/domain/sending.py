@@ -8,7 +8,8 @@ from typing import Protocol
 
 from streamproc.domain.code_requests import CodeRequests
 from streamproc.domain.configuration import InForce
-from streamproc.domain.jobs import ActionObjects, Attached, ChannelJobs, Message, Occurrence, compile_channels
+from streamproc.domain.jobs import ActionObjects, Attached, ChannelJobs, Occurrence, compile_channels
+from streamproc.domain.messages import Message
 
 
 class Sending(Protocol):

@@ -3,7 +3,8 @@
 from typing import Any
 
 from streamproc.domain.configuration import Configuration, InForce
-from streamproc.domain.jobs import ActionObjects, Message, Occurrence
+from streamproc.domain.jobs import ActionObjects, Occurrence
+from streamproc.domain.messages import Message
 from streamproc.domain.sending import Sending, compile_sending
 
 

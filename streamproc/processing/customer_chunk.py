@@ -32,8 +32,9 @@ from streamproc.domain.events import (
     read_event,
 )
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Cause, JobTooLarge, Message, Occurrence
+from streamproc.domain.jobs import Cause, JobTooLarge, Occurrence
 from streamproc.domain.loyalty import loyalty_tier
+from streamproc.domain.messages import Message
 from streamproc.domain.outcomes import (
     DeadLetterReason,
     Duplicate,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from streamproc.domain.commands import Report
-from streamproc.domain.jobs import Message
+from streamproc.domain.messages import Message
 from streamproc.processing.processor import Output, OutputRecord
 from streamproc.topics import Topic, deliveries
 

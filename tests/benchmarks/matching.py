@@ -21,7 +21,8 @@ import orjson
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Cause, Message, Occurrence
+from streamproc.domain.jobs import Cause, Occurrence
+from streamproc.domain.messages import Message
 from streamproc.matching.definitions import Definitions
 from streamproc.runtime.process_memory import use_large_pages
 

@@ -13,7 +13,8 @@ from streamproc.domain.catalogue import TRIGGERS
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event, read_event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Attached, Cause, Message, Occurrence, compile_channels
+from streamproc.domain.jobs import Attached, Cause, Occurrence, compile_channels
+from streamproc.domain.messages import Message
 from streamproc.matching.definitions import Definitions
 from tests.support.codes import CODES, fulfilled, requests_of
 from tests.support.configuration import campaign, distribution, judged, segment, validation_rule

@@ -10,7 +10,8 @@ import pytest
 
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Cause, Message, Occurrence
+from streamproc.domain.jobs import Cause, Occurrence
+from streamproc.domain.messages import Message
 from streamproc.matching.definitions import Definitions
 from tests.support import naive_rules
 

@@ -11,7 +11,7 @@ from streamproc.cli.json_lines import is_blank, read_lines
 from streamproc.cli.simulation import InForceOffline, Simulation
 from streamproc.codes.memory import MemoryLedger, make_without_end
 from streamproc.domain.code_requests import CodeRequest, fulfil
-from streamproc.domain.jobs import Message
+from streamproc.domain.messages import Message
 from streamproc.processing.customer_chunk import Outcome
 from streamproc.processing.customers import CustomerProcessor
 from streamproc.processing.processor import Record, Slice

@@ -10,7 +10,7 @@ import orjson
 from streamproc.codes.memory import MemoryLedger
 from streamproc.domain.code_requests import Fulfilled
 from streamproc.domain.codes import Allocation
-from streamproc.domain.jobs import Message
+from streamproc.domain.messages import Message
 from streamproc.matching.definitions import Definitions
 from streamproc.processing.codes import CodeProcessor
 from streamproc.processing.processor import Output, OutputRecord, Record, Slice

@@ -11,7 +11,8 @@ from streamproc.domain.codes import CODE_LENGTH
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import Cause, JobTooLarge, Message, Occurrence
+from streamproc.domain.jobs import Cause, JobTooLarge, Occurrence
+from streamproc.domain.messages import Message
 from streamproc.domain.publications import read_publication
 from streamproc.domain.sending import compile_sending
 from streamproc.local.recount import job_id

@@ -8,7 +8,8 @@ import pytest
 from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
-from streamproc.domain.jobs import ActionObjects, Cause, Message, Occurrence
+from streamproc.domain.jobs import ActionObjects, Cause, Occurrence
+from streamproc.domain.messages import Message
 from streamproc.domain.sending import compile_sending
 from streamproc.local.recount import job_id
 

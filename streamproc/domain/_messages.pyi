@@ -1,0 +1,13 @@
+from collections.abc import Sequence
+
+def derived_id(prefix: bytes, start: bytes, rest: bytes, /) -> bytes: ...
+def job_message(
+    key: bytes,
+    own_id: bytes,
+    fixed: bytes,
+    rendered: bytes,
+    end: bytes,
+    headers: Sequence[tuple[str, bytes]],
+    cause: tuple[str, bytes],
+    /,
+) -> tuple[bytes, bytes, list[tuple[str, bytes]]]: ...

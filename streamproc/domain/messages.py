@@ -1,0 +1,45 @@
+"""What is the same for every job: an id that is derived from what it is of, and how its message is put together.
+
+It is done in C (`_messages.c`); without a compiler the same is done here.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+Header = tuple[str, bytes]
+#: Key, value and headers, as the producer takes them: it wants a list.
+Message = tuple[bytes, bytes, list[Header]]
+
+try:
+    from streamproc.domain._messages import derived_id, job_message
+except ImportError:  # pragma: no cover  (depends on the installation)
+    from binascii import hexlify
+    from hashlib import blake2b
+
+    _DIGEST: Final = blake2b(digest_size=16)
+
+    def derived_id(prefix: bytes, start: bytes, rest: bytes, /) -> bytes:
+        """Return the prefix, and behind it the BLAKE2b-128 in hexadecimal of a text in two pieces."""
+        digest = _DIGEST.copy()  # a copy costs half of what a new one does
+        digest.update(start + rest)
+        return prefix + hexlify(digest.digest())
+
+    def job_message(
+        key: bytes,
+        own_id: bytes,
+        fixed: bytes,
+        rendered: bytes,
+        end: bytes,
+        headers: Sequence[Header],
+        cause: Header,
+        /,
+    ) -> Message:
+        """Return the message of a job: its JSON is its id and these pieces, in this order.
+
+        `headers` is a tuple of the two that all jobs of its distribution have.
+        """
+        value = b"".join((b'{"id":"', own_id, fixed, rendered, end))
+        return key, value, [("job-id", own_id), *headers, cause]
+
+
+__all__ = ["Header", "Message", "derived_id", "job_message"]
