@@ -22,6 +22,7 @@ EVENT_PATH = (
     "streamproc/domain/lines.py",
     "streamproc/domain/loyalty.py",
     "streamproc/domain/orders.py",
+    "streamproc/domain/outcomes.py",
     "streamproc/domain/paths.py",
     "streamproc/domain/profiles.py",
     "streamproc/domain/sending.py",
@@ -47,6 +48,7 @@ EVENT_PATH = (
     "streamproc/processing/duplicates.py",
     "streamproc/processing/memberships.py",
     "streamproc/processing/outgoing.py",
+    "streamproc/processing/updates.py",
 )
 
 WRITTEN_IN_C = (

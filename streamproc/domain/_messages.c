@@ -92,10 +92,8 @@ static void take_block(Digest *digest, uint64_t last)
     state[7] ^= v7 ^ v15;
 }
 
-static void take(Digest *digest, PyObject *bytes)
+static void take(Digest *digest, const char *at, size_t left)
 {
-    const char *at = PyBytes_AS_STRING(bytes);
-    size_t left = (size_t)PyBytes_GET_SIZE(bytes);
     while (left > 0) {
         /* A full block waits until more comes: the last one is taken in another way. */
         if (digest->waiting == BLOCK) {
@@ -135,8 +133,8 @@ static bool are_bytes(PyObject *const *given, Py_ssize_t count)
 
 static PyObject *derived_id(PyObject *Py_UNUSED(module), PyObject *const *given, Py_ssize_t count)
 {
-    if (count != 3 || !are_bytes(given, count)) {
-        PyErr_SetString(PyExc_TypeError, "a prefix and two pieces of a text are needed, as bytes");
+    if (count < 1 || !are_bytes(given, count)) {
+        PyErr_SetString(PyExc_TypeError, "a prefix and texts are needed, as bytes");
         return NULL;
     }
     Py_ssize_t length = PyBytes_GET_SIZE(given[0]);
@@ -147,8 +145,12 @@ static PyObject *derived_id(PyObject *Py_UNUSED(module), PyObject *const *given,
     Digest digest = {.waiting = 0};
     memcpy(digest.state, START, sizeof START);
     digest.state[0] ^= 0x01010000 ^ DIGEST;
-    take(&digest, given[1]);
-    take(&digest, given[2]);
+    for (Py_ssize_t text = 1; text < count; text++) {
+        if (text > 1) {
+            take(&digest, "\x1F", 1);
+        }
+        take(&digest, PyBytes_AS_STRING(given[text]), (size_t)PyBytes_GET_SIZE(given[text]));
+    }
     memcpy(PyBytes_AS_STRING(made), PyBytes_AS_STRING(given[0]), (size_t)length);
     put_digest(PyBytes_AS_STRING(made) + length, &digest);
     return made;

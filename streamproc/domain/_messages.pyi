@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-def derived_id(prefix: bytes, start: bytes, rest: bytes, /) -> bytes: ...
+def derived_id(prefix: bytes, *texts: bytes) -> bytes: ...
 def job_message(
     key: bytes,
     own_id: bytes,

@@ -96,9 +96,9 @@ class Occurrence:
     """One cause meeting one customer: what all jobs that follow have in common, each part made when first needed."""
 
     __slots__ = (
+        "_cause_id",
         "_data",
         "_ends",
-        "_id_start",
         "_payload",
         "cause",
         "cause_header",
@@ -108,15 +108,15 @@ class Occurrence:
     )
 
     def __init__(self, facts: Facts, cause: Cause) -> None:
-        customer_id = facts.event.customer_id
         profile = facts.profile
         self.facts = facts
         self.cause = cause
-        self.cause_header: Any = ("cause-id", cause.id.encode())
-        self.key = customer_id.encode()
+        self._cause_id = cause.id.encode()
+        #: As an object: compiled, a tuple whose types are known would be made anew for each job.
+        self.cause_header: Any = ("cause-id", self._cause_id)
+        self.key = facts.event.key
         #: Channels that the customer has unsubscribed from; true means all of them.
         self.silenced: object = None if profile is None else profile.get("unsubscribed")
-        self._id_start = f"{cause.id}{SEPARATOR}{customer_id}{SEPARATOR}".encode()
         self._ends: dict[Contact | None, bytes | None] = {}
         self._payload: dict[str, Any] | None = None
         self._data: bytes | None = None
@@ -126,11 +126,11 @@ class Occurrence:
 
         The distribution's version is no part of it, so an edit cannot send twice.
         """
-        return derived_id(b"job_", self._id_start, rest)
+        return derived_id(b"job_", self._cause_id, self.key, rest)
 
     def publication_id(self, rest: bytes) -> bytes:
         """Return the id of the request, and of its publication, of which `rest` is the distribution's part."""
-        return derived_id(b"pub_", self._id_start, rest)
+        return derived_id(b"pub_", self._cause_id, self.key, rest)
 
     def is_silenced(self, channel: str) -> bool:
         """Tell whether the customer has unsubscribed from a channel."""
@@ -213,7 +213,7 @@ class ChannelJobs:
             return
         own_id = occurrence.job_id(self.id_rest)
         rendered = b"" if self.render is None else self.render(occurrence, own_id, attached)
-        # As an object: compiled, a tuple whose types are known would be taken apart and made anew.
+        # As an object: compiled, a tuple whose types are known would be taken apart and made anew
         message: Any = job_message(
             occurrence.key, own_id, self.fixed, rendered, end, self.headers, occurrence.cause_header
         )

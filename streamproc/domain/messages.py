@@ -4,7 +4,6 @@ It is done in C (`_messages.c`); without a compiler the same is done here.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 Header = tuple[str, bytes]
 #: Key, value and headers, as the producer takes them: it wants a list.
@@ -16,13 +15,9 @@ except ImportError:  # pragma: no cover  (depends on the installation)
     from binascii import hexlify
     from hashlib import blake2b
 
-    _DIGEST: Final = blake2b(digest_size=16)
-
-    def derived_id(prefix: bytes, start: bytes, rest: bytes, /) -> bytes:
-        """Return the prefix, and behind it the BLAKE2b-128 in hexadecimal of a text in two pieces."""
-        digest = _DIGEST.copy()  # a copy costs half of what a new one does
-        digest.update(start + rest)
-        return prefix + hexlify(digest.digest())
+    def derived_id(prefix: bytes, *texts: bytes) -> bytes:
+        """Return the prefix, and behind it the BLAKE2b-128 in hexadecimal of the texts, joined by U+001F."""
+        return prefix + hexlify(blake2b(b"\x1f".join(texts), digest_size=16).digest())
 
     def job_message(
         key: bytes,

@@ -188,7 +188,7 @@ class CustomerChunk:
     def _process(self, event: Event, read: int, sender: Sender | None = None) -> Refusal | None:
         """Let an event of so many bytes change its customer, and meet the distributions; a release only its own."""
         self._step = "state"
-        key = event.customer_id.encode()
+        key = event.key
         stored = self.states.get(key)
         before = self._up_to_date(key, stored)
         after = self._state_after(event, before)
@@ -305,7 +305,7 @@ class CustomerChunk:
         """Take a record of `publications`: a code was given. It changes nothing and may start distributions."""
         self._step, self._type = "check", None
         event, cause = read_publication(record.value or b"")
-        self._emit(event, self.states.get(event.customer_id.encode()), cause)
+        self._emit(event, self.states.get(event.key), cause)
         return None
 
     def _decide_profile(self, record: SourceRecord) -> Refusal | None:
@@ -371,7 +371,7 @@ class CustomerChunk:
         event = sender.event(customer["id"], None)
         if len(customer) > 1:
             return self._process(replace(event, outline={**event.outline, "customer": customer}), read, sender)
-        key = event.customer_id.encode()
+        key = event.key
         stored = self.states.get(key)
         state = self._up_to_date(key, stored)
         sender.send(event.customer_id, state, self._outgoing)
@@ -392,7 +392,9 @@ class CustomerChunk:
 
     def _size_after(self, key: bytes, state: CustomerState | None, moves: Sequence[Move], read: int) -> int:
         """Return at most how many bytes a changed state has, after so many were read."""
-        return self.states.size_after(key, state, read + sum([len(move.segment.id) for move in moves]))
+        if moves:
+            read += sum([len(move.segment.id) for move in moves])
+        return self.states.size_after(key, state, read)
 
     def _state_too_large(self, size: int) -> Parked:
         detail = f"the customer's state would have {size} bytes; at most {OUTPUT_LIMIT} are written"

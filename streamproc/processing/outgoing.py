@@ -1,6 +1,8 @@
 """What goes out of a customer task: jobs, requests for codes, decisions and changes of membership, as they come."""
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any, cast
 
 from streamproc.domain.commands import Report
 from streamproc.domain.messages import Message
@@ -37,12 +39,7 @@ class Outgoing:
     def write(self, output: Output, partition: int) -> None:
         """Put everything into its topics, and count it."""
         counts = output.counts
-        lanes: dict[str, list[OutputRecord]] = {}
-        for channel, job in self.jobs:
-            try:
-                lanes[channel].append(job)
-            except KeyError:
-                lanes[channel] = [job]
+        lanes = _by_name(self.jobs)
         requests = lanes.pop(Topic.CODE_REQUESTS, None)
         if requests is not None:
             output.lane(Topic.CODE_REQUESTS, partition).extend(requests)
@@ -50,12 +47,29 @@ class Outgoing:
         for channel, records in lanes.items():
             output.lane(deliveries(channel), partition).extend(records)
             counts["jobs", channel] = len(records)
-        for reason, decision in self.decisions:
-            output.lane(Topic.DECISIONS, partition).append(decision)
-            counts["decisions", reason] += 1
-        for change, message in self.changes:
-            output.lane(Topic.SEGMENT_CHANGES, partition).append(message)
-            counts["segment_changes", change] += 1
+        for topic, metric, named in (
+            (Topic.DECISIONS, "decisions", _as_objects(self.decisions)),
+            (Topic.SEGMENT_CHANGES, "segment_changes", _as_objects(self.changes)),
+        ):
+            if named:
+                output.lane(topic, partition).extend([entry[1] for entry in named])
+                for name, count in Counter([entry[0] for entry in named]).items():
+                    counts[metric, name] = count
+
+
+def _by_name(named: list[tuple[str, Message]]) -> dict[str, list[OutputRecord]]:
+    lanes: dict[str, list[OutputRecord]] = {}
+    for entry in _as_objects(named):
+        try:
+            lanes[entry[0]].append(entry[1])
+        except KeyError:
+            lanes[entry[0]] = [entry[1]]
+    return lanes
+
+
+def _as_objects(named: list[tuple[str, Message]]) -> list[tuple[Any, ...]]:
+    """Return the same list; compiled, tuples whose types are known are taken apart and made anew when they are read."""
+    return cast("list[tuple[Any, ...]]", named)
 
 
 def write_reports(output: Output, reports: Sequence[Report]) -> None:
