@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 def derived_id(prefix: bytes, *texts: bytes) -> bytes: ...
 def job_message(
@@ -10,4 +11,4 @@ def job_message(
     headers: Sequence[tuple[str, bytes]],
     cause: tuple[str, bytes],
     /,
-) -> tuple[bytes, bytes, list[tuple[str, bytes]]]: ...
+) -> Any: ...

@@ -112,7 +112,7 @@ class Occurrence:
         self.facts = facts
         self.cause = cause
         self._cause_id = cause.id.encode()
-        #: As an object: compiled, a tuple whose types are known would be made anew for each job.
+        #: Told as an object, as a message is.
         self.cause_header: Any = ("cause-id", self._cause_id)
         self.key = facts.event.key
         #: Channels that the customer has unsubscribed from; true means all of them.
@@ -213,15 +213,15 @@ class ChannelJobs:
             return
         own_id = occurrence.job_id(self.id_rest)
         rendered = b"" if self.render is None else self.render(occurrence, own_id, attached)
-        # As an object: compiled, a tuple whose types are known would be taken apart and made anew
-        message: Any = job_message(
+        message = job_message(
             occurrence.key, own_id, self.fixed, rendered, end, self.headers, occurrence.cause_header
         )
         size = len(message[1])
         if size > OUTPUT_LIMIT:
             name = f"deliveries.{self.channel} of distribution {self.headers[0][1].decode()}"
             raise JobTooLarge(f"the job for {name} would have {size} bytes; at most {OUTPUT_LIMIT} are written")
-        jobs.append((self.channel, message))
+        job: Any = (self.channel, message)
+        jobs.append(job)
 
     def _decide(self, occurrence: Occurrence, reason: Undeliverable) -> tuple[str, Message]:
         value = b'%b"reason":"%b","cause":%b}' % (self.decision, reason.encode(), occurrence.cause.body)

@@ -4,6 +4,7 @@ It is done in C (`_messages.c`); without a compiler the same is done here.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 Header = tuple[str, bytes]
 #: Key, value and headers, as the producer takes them: it wants a list.
@@ -28,10 +29,11 @@ except ImportError:  # pragma: no cover  (depends on the installation)
         headers: Sequence[Header],
         cause: Header,
         /,
-    ) -> Message:
-        """Return the message of a job: its JSON is its id and these pieces, in this order.
+    ) -> Any:
+        """Return the `Message` of a job: its JSON is its id and these pieces, in this order.
 
-        `headers` is a tuple of the two that all jobs of its distribution have.
+        `headers` is a tuple of the two that all jobs of its distribution have. It is told as an object: compiled, a
+        tuple whose types are known would be taken apart and made anew.
         """
         value = b"".join((b'{"id":"', own_id, fixed, rendered, end))
         return key, value, [("job-id", own_id), *headers, cause]
