@@ -26,9 +26,9 @@ enum {
     SHORTEST_LINES = 40,
     /* As many members as fit into a dictionary of the second size; data and orders have about so many. */
     MEMBERS = 10,
-    /* Names that are kept; longer ones are made each time. */
+    /* Names and types that are kept; longer ones are made each time. */
     NAME_BITS = 10,
-    LONGEST_NAME = 32
+    LONGEST_NAME = 48
 };
 
 typedef const unsigned char *Place;
@@ -251,7 +251,8 @@ static PyObject *make_text(Place start, Place end)
     return text;
 }
 
-/* Makes the name of a member, or finds the one that was made of the same bytes before: few names come, and often. */
+/* Makes the name of a member or of a type, or finds the one that was made of the same bytes before: few come, and often.
+ */
 static PyObject *make_name(Place start, Place end)
 {
     static struct {
@@ -529,6 +530,25 @@ static PyObject *bytes_of(const Piece *piece)
     return PyBytes_FromStringAndSize((const char *)piece->start, piece->end - piece->start);
 }
 
+/* Puts parts into a tuple. Each is missing only for want of memory; then there is none, and the others are let go of. */
+static PyObject *tuple_of(PyObject **parts, Py_ssize_t count)
+{
+    PyObject *tuple = PyTuple_New(count);
+    bool is_whole = tuple != NULL;
+    for (Py_ssize_t place = 0; place < count; place++) {
+        is_whole = is_whole && parts[place] != NULL;
+        if (tuple != NULL) {
+            PyTuple_SET_ITEM(tuple, place, parts[place]);
+        } else {
+            Py_XDECREF(parts[place]);
+        }
+    }
+    if (!is_whole) {
+        Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
 /* Tells whether an event was read to its end, and has what every event has. Where there is a customer, there is data. */
 static bool is_whole(const Reader *reader, Place end)
 {
@@ -563,11 +583,16 @@ static PyObject *read_outline(PyObject *Py_UNUSED(module), PyObject *const *give
         Py_RETURN_NONE;
     }
     bool has_lines = reader.lines.start != NULL && reader.lines.end - reader.lines.start >= SHORTEST_LINES;
-    /* Each fails only for want of memory; then there is no tuple, and the others are let go of. */
-    return Py_BuildValue("(NNNNNNN)", text_of(&reader.id), text_of(&reader.type), text_of(&reader.created_at),
-                         reader.known != NULL ? Py_NewRef(Py_None) : text_of(&reader.customer_id), reader.data,
-                         reader.known != NULL ? Py_NewRef(known) : bytes_of(&reader.customer),
-                         has_lines ? bytes_of(&reader.lines) : Py_NewRef(Py_None));
+    PyObject *parts[] = {
+        text_of(&reader.id),
+        make_name(reader.type.start + 1, reader.type.end - 1),
+        text_of(&reader.created_at),
+        reader.known != NULL ? Py_NewRef(Py_None) : text_of(&reader.customer_id),
+        reader.data,
+        reader.known != NULL ? Py_NewRef(known) : bytes_of(&reader.customer),
+        has_lines ? bytes_of(&reader.lines) : Py_NewRef(Py_None),
+    };
+    return tuple_of(parts, sizeof parts / sizeof *parts);
 }
 
 static PyMethodDef methods[] = {
