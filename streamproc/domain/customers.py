@@ -5,7 +5,7 @@ whoever works on an event can drop the result and still hold the state from befo
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,14 +20,15 @@ from streamproc.errors import FatalError
 
 #: Written into every state, so that a later shape can tell what it reads.
 STATE_VERSION: Final = 4
+_START: Final = b'{"v":%d,"profile":' % STATE_VERSION
 
 
 # How many bytes of what an event has told of its customer are remembered at most: most of it may be nothing to keep.
 _REMEMBERED_BYTES: Final = 2048
 
 
-# Not frozen, which would double what it costs to make one; nothing ever sets a field. The `__init__` is written out,
-# because the one that a dataclass makes is not compiled.
+# Not frozen, which would double what it costs to make one; nothing ever sets what is remembered. The `__init__` is
+# written out, because the one that a dataclass makes is not compiled.
 @dataclass(slots=True, init=False)
 class CustomerState:
     """All that is remembered of one customer.
@@ -36,6 +37,9 @@ class CustomerState:
     the latest time at which something about it was decided: that of its latest event, profile record or tick.
     `customer_json` is what an event has told of the customer last: laid over the profile once more, it changes nothing.
     It is not written.
+
+    What is found out about a state is kept with it: `profile_json`, its profile in JSON, and `size`, how many bytes its
+    record has; None and 0 until that is known.
     """
 
     profile: Profile
@@ -46,6 +50,8 @@ class CustomerState:
     tiers: ByCampaign
     now: datetime | None
     customer_json: bytes | None
+    profile_json: bytes | None = field(init=False, compare=False, repr=False)
+    size: int = field(init=False, compare=False, repr=False)
 
     def __init__(
         self,
@@ -66,6 +72,8 @@ class CustomerState:
         self.tiers = tiers
         self.now = now
         self.customer_json = customer_json
+        self.profile_json = None
+        self.size = 0
 
     def with_memberships(self, memberships: list[str]) -> "CustomerState":
         """Return the state with other memberships."""
@@ -77,7 +85,9 @@ class CustomerState:
 
     def _with(self, memberships: list[str], now: datetime | None) -> "CustomerState":
         orders, occurrences, points, tiers = self.orders, self.occurrences, self.points, self.tiers
-        return CustomerState(self.profile, memberships, orders, occurrences, points, tiers, now, self.customer_json)
+        state = CustomerState(self.profile, memberships, orders, occurrences, points, tiers, now, self.customer_json)
+        state.profile_json = self.profile_json
+        return state
 
 
 #: What is known of a customer before anything was told. Its parts stand in every state that has nothing else there.
@@ -110,7 +120,10 @@ def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) 
     elif profile is state.profile and not keep_time:
         return state
     now = latest(state.now, event.created_at)
-    return CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now, customer_json)
+    after = CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now, customer_json)
+    if profile is state.profile:
+        after.profile_json = state.profile_json
+    return after
 
 
 def after_record(
@@ -154,7 +167,10 @@ def changed(before: CustomerState, after: CustomerState) -> set[str]:
 
 def encode_customer(state: CustomerState) -> bytes:
     """Return the value of the state's record in `customer-state`; what is empty is left out."""
-    record: dict[str, Any] = {"v": STATE_VERSION, "profile": state.profile, "now": state.now}
+    profile_json = state.profile_json
+    if profile_json is None:
+        profile_json = state.profile_json = orjson.dumps(state.profile)
+    record: dict[str, Any] = {"now": state.now}
     if state.memberships:
         record["memberships"] = state.memberships
     if state.orders is not NO_ORDERS:
@@ -165,7 +181,9 @@ def encode_customer(state: CustomerState) -> bytes:
         record["points"] = state.points
     if state.tiers:
         record["tiers"] = state.tiers
-    return orjson.dumps(record)
+    value = b"".join((_START, profile_json, b",", orjson.dumps(record)[1:]))
+    state.size = len(value)
+    return value
 
 
 def decode_customer(value: bytes) -> CustomerState:
@@ -174,7 +192,7 @@ def decode_customer(value: bytes) -> CustomerState:
     if record["v"] != STATE_VERSION:
         _bring_up_to_date(record)
     get, now = record.get, record["now"]
-    return CustomerState(
+    state = CustomerState(
         record["profile"],
         get("memberships", NEW_CUSTOMER.memberships),
         get("orders", NO_ORDERS),
@@ -183,6 +201,8 @@ def decode_customer(value: bytes) -> CustomerState:
         get("tiers", NEW_CUSTOMER.tiers),
         None if now is None else datetime.fromisoformat(now),
     )
+    state.size = len(value)
+    return state
 
 
 def _bring_up_to_date(record: dict[str, Any]) -> None:

@@ -213,9 +213,7 @@ class ChannelJobs:
             return
         own_id = occurrence.job_id(self.id_rest)
         rendered = b"" if self.render is None else self.render(occurrence, own_id, attached)
-        message = job_message(
-            occurrence.key, own_id, self.fixed, rendered, end, self.headers, occurrence.cause_header
-        )
+        message = job_message(occurrence.key, own_id, self.fixed, rendered, end, self.headers, occurrence.cause_header)
         size = len(message[1])
         if size > OUTPUT_LIMIT:
             name = f"deliveries.{self.channel} of distribution {self.headers[0][1].decode()}"

@@ -23,27 +23,38 @@ class DecodedStates:
     """
 
     def __init__(self) -> None:
-        self._young: dict[bytes, tuple[int, CustomerState]] = {}
-        self._old: dict[bytes, tuple[int, CustomerState]] = {}
+        self._young: dict[bytes, CustomerState] = {}
+        self._old: dict[bytes, CustomerState] = {}
         self._room = _KEPT_BYTES // 2
 
-    def get(self, key: bytes) -> tuple[int, CustomerState] | None:
-        """Return the size of a state's record and the state, None when it is not here."""
+    def get(self, key: bytes) -> CustomerState | None:
+        """Return a state, None when it is not here."""
         found = self._young.get(key)
         return self._old.get(key) if found is None else found
 
-    def keep(self, key: bytes, size: int, state: CustomerState) -> None:
+    def keep(self, key: bytes, state: CustomerState) -> None:
         """Keep a state that is now in the store, or was found there."""
-        room = size if state.customer_json is None else size + len(state.customer_json)
+        room = state.size + len(state.customer_json or b"") + len(state.profile_json or b"")
         if self._room < room:
             self._old, self._young, self._room = self._young, {}, _KEPT_BYTES // 2
-        self._young[key] = size, state
+        self._young[key] = state
         self._room -= room
 
     def forget(self, key: bytes) -> None:
         """Let go of a customer that has no state any more."""
         self._young.pop(key, None)
         self._old.pop(key, None)
+
+
+class _Staged:
+    """A customer in a chunk's hands: the state by now, None without one, and at most how many bytes its record has."""
+
+    __slots__ = ("is_changed", "size", "state")
+
+    def __init__(self, state: CustomerState | None) -> None:
+        self.state = state
+        self.size = 0 if state is None else state.size
+        self.is_changed = False
 
 
 class StagedStates:
@@ -56,38 +67,19 @@ class StagedStates:
         self._store = store
         self._decoded = decoded
         self._keeps = keeps
-        self._states: dict[bytes, CustomerState | None] = {}
-        # What each state has at most when it is encoded, as it was found, and of those that changed as it is now.
-        self._found: dict[bytes, int] = {}
-        self._changed: dict[bytes, int] = {}
+        self._staged: dict[bytes, _Staged] = {}
+        self._changed: list[bytes] = []
 
     def get(self, key: bytes) -> CustomerState | None:
         """Return the state as the chunk has it by now."""
-        if key in self._states:
-            return self._states[key]
-        state: CustomerState | None = None
-        known = self._decoded.get(key)
-        if known is not None:
-            self._found[key], state = known
-        else:
-            value = self._store.get(key)
-            if value is not None:
-                state = decode_customer(value)
-                self._found[key] = len(value)
-                if self._keeps:
-                    self._decoded.keep(key, len(value), state)
-        self._states[key] = state
-        return state
+        return self._stage(key).state
 
     def known_words(self, key: bytes | None) -> bytes | None:
         """Return the JSON in which a customer was told of last, None where that is not remembered."""
         if key is None:
             return None
-        if key in self._states:
-            state = self._states[key]
-        else:
-            known = self._decoded.get(key)
-            state = None if known is None else known[1]
+        staged = self._staged.get(key)
+        state = self._decoded.get(key) if staged is None else staged.state
         return None if state is None else state.customer_json
 
     def size_after(self, key: bytes, state: CustomerState | None, read: int) -> int:
@@ -97,27 +89,42 @@ class StagedStates:
         """
         if state is None:
             return 0
-        before = self._changed.get(key)
-        if before is None:
-            before = self._found.get(key, 0)
-        bound = before + _GROWTH * read + _FRAME_BYTES
+        bound = self._stage(key).size + _GROWTH * read + _FRAME_BYTES
         return bound if bound <= OUTPUT_LIMIT else len(encode_customer(state))
 
     def put(self, key: bytes, state: CustomerState | None, size: int) -> None:
         """Note a changed state with its `size_after`; None forgets the customer."""
-        self._states[key] = state
-        self._changed[key] = size
+        staged = self._stage(key)
+        staged.state, staged.size = state, size
+        if not staged.is_changed:
+            staged.is_changed = True
+            self._changed.append(key)
 
     def flush(self) -> None:
         """Write what changed."""
         for key in self._changed:
-            state = self._states[key]
+            state = self._staged[key].state
             if state is not None:
-                value = encode_customer(state)
-                self._store.put(key, value)
+                self._store.put(key, encode_customer(state))
                 if self._keeps or self._decoded.get(key) is not None:
-                    self._decoded.keep(key, len(value), state)
+                    self._decoded.keep(key, state)
             else:
                 self._decoded.forget(key)
                 if self._store.get(key) is not None:
                     self._store.delete(key)
+
+    def _stage(self, key: bytes) -> _Staged:
+        staged = self._staged.get(key)
+        if staged is None:
+            staged = self._staged[key] = _Staged(self._find(key))
+        return staged
+
+    def _find(self, key: bytes) -> CustomerState | None:
+        state = self._decoded.get(key)
+        if state is None:
+            value = self._store.get(key)
+            if value is not None:
+                state = decode_customer(value)
+                if self._keeps:
+                    self._decoded.keep(key, state)
+        return state

@@ -1,7 +1,7 @@
 """What is remembered of a customer is what its events come to, however often it was written and read in between."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from streamproc.domain.customers import (
     NEW_CUSTOMER,
     CustomerState,
     after_event,
+    after_record,
     changed,
     decode_customer,
     encode_customer,
@@ -111,10 +112,24 @@ def test_what_differs_after_an_event_is_named(events: list[Json], event: Json) -
     assert [path for path in paths if one[path] != other[path] and not names & {*beginnings(path)}] == []
 
 
-@given(histories())
-def test_a_state_survives_its_bytes(events: list[Json]) -> None:
-    state = live(events)
-    assert decode_customer(encode_customer(state)) == replace(state, customer_json=None)
+@given(histories(), st.integers(0, 5), st.data())
+def test_a_state_survives_its_bytes(events: list[Json], written_every: int, data: st.DataObject) -> None:
+    """However often it was written on its way: what is kept of that with it stays true."""
+    state = NEW_CUSTOMER
+    for number, event in enumerate(events, 1):
+        state = step(state, read(event), keep_time=True)
+        if written_every and number % written_every == 0:
+            encode_customer(state)
+            change = data.draw(st.sampled_from(["memberships", "time", "record", "nothing"]))
+            if change == "memberships":
+                state = state.with_memberships(["seg_1"])
+            elif change == "time":
+                state = state.with_time(datetime(2030, 1, 1, tzinfo=UTC))
+            elif change == "record":
+                state = after_record(state, {"id": "c", "name": "Ann"}, datetime(2030, 1, 1, tzinfo=UTC))
+    value = encode_customer(state)
+    assert decode_customer(value) == replace(state, customer_json=None)
+    assert (value, state.size) == (encode_customer(replace(state)), len(value))
 
 
 @given(histories(10), customer_events())
