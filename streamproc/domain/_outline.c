@@ -27,7 +27,7 @@ enum {
     /* As many members as fit into a dictionary of the second size; data and orders have about so many. */
     MEMBERS = 10,
     /* Names and types that are kept; longer ones are made each time. */
-    NAME_BITS = 10,
+    NAME_BITS = 12,
     LONGEST_NAME = 48
 };
 

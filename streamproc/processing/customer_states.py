@@ -11,8 +11,9 @@ _GROWTH: Final = 4
 _FRAME_BYTES: Final = 256  # a state around nothing, and what stands around a part that joins the rest
 
 
-# Of the states that are kept decoded, as they are encoded: decoded they take about six times as much.
-_KEPT_BYTES: Final = 2 * 1024 * 1024
+# Of the states that are kept decoded, as they are encoded, with what they remember: decoded they take about six times
+# as much.
+_KEPT_BYTES: Final = 5 * 1024 * 1024 // 2
 
 
 class DecodedStates:
