@@ -5,7 +5,6 @@ something that is no distribution has changed. So a segment or campaign that tho
 change than any other, and a distribution that never matches is never compiled.
 """
 
-from collections.abc import Sequence
 from datetime import tzinfo
 
 from streamproc.domain.catalogue import TRIGGERS, RuleFamily
@@ -49,14 +48,17 @@ class Definitions:
         if kind == "validation-rules":
             self._recompile(object_id)
 
-    def match(self, facts: Facts) -> Sequence[CompiledDistribution]:
-        """Return the live distributions that this event starts, by id: trigger, selector and rule fit, none blocked."""
+    def match(self, facts: Facts) -> list[CompiledDistribution]:
+        """Return the live distributions that this event starts, by id: trigger, selector and rule fit, none blocked.
+
+        The list is not the caller's to change.
+        """
         event = facts.event.type
         select = self._select.get(event)
-        if select is None:
-            return ()
-        buckets = self._buckets[event]
         found: list[CompiledDistribution] = []
+        if select is None:
+            return found
+        buckets = self._buckets[event]
         for key in select(facts.event.outline):
             bucket = buckets.get(key)
             if bucket is not None:
