@@ -1,10 +1,10 @@
 """The lines of an order as rules see them: price, quantity, amount, and what each line is of."""
 
-from collections.abc import Hashable
 from typing import Any, Literal
 
 Kind = Literal["product", "sku", "products_collection"]
-Reference = tuple[Kind, Hashable]
+Id = str | int | float
+Reference = tuple[Kind, Id]
 
 KINDS: tuple[Kind, ...] = ("product", "sku", "products_collection")
 
@@ -12,11 +12,11 @@ KINDS: tuple[Kind, ...] = ("product", "sku", "products_collection")
 class Line:
     """One line of an order. What rules ask of it is read from its `fields` when they ask, which most do not."""
 
-    __slots__ = ("_references", "fields")
+    __slots__ = ("_collections", "fields")
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self.fields = fields
-        self._references: list[Reference] | None = None
+        self._collections: list[Id] | None = None
 
     @property
     def quantity(self) -> int | float | None:
@@ -46,11 +46,21 @@ class Line:
         return 0 if price is None else price * self.pieces
 
     @property
-    def references(self) -> list[Reference]:
-        """Which product, SKU and collections the line is of."""
-        found = self._references
+    def product(self) -> Id | None:
+        """The product that the line is of."""
+        return item_id(self.fields, "product")
+
+    @property
+    def sku(self) -> Id | None:
+        """The SKU that the line is of."""
+        return item_id(self.fields, "sku")
+
+    @property
+    def collections(self) -> list[Id]:
+        """The collections that the line is of."""
+        found = self._collections
         if found is None:
-            found = self._references = _read_references(self.fields)
+            found = self._collections = _read_collections(self.fields)
         return found
 
 
@@ -59,7 +69,7 @@ def read_lines(items: Any) -> list[Line]:
     return [Line(item) for item in items if type(item) is dict] if type(items) is list else []
 
 
-def object_id(value: Any) -> str | int | float | None:
+def object_id(value: Any) -> Id | None:
     """Return the id by which a text, a number or an object goes: an object's `id`, else its `source_id`."""
     if type(value) is not dict:
         return _plain_id(value)
@@ -67,30 +77,21 @@ def object_id(value: Any) -> str | int | float | None:
     return own if own is not None else _plain_id(value.get("source_id"))
 
 
-def _plain_id(value: Any) -> str | int | float | None:
+def _plain_id(value: Any) -> Id | None:
     kind = type(value)
     return value if kind is str or kind is int or kind is float else None
 
 
-def item_id(fields: dict[str, Any], kind: Literal["product", "sku"]) -> str | int | float | None:
+def item_id(fields: dict[str, Any], kind: Literal["product", "sku"]) -> Id | None:
     """Return the id of the product or SKU that a line is of: `product_id`, else that of the object `product`."""
     found = object_id(fields.get("product_id" if kind == "product" else "sku_id"))
     return found if found is not None else object_id(fields.get(kind))
 
 
-def _read_references(fields: dict[str, Any]) -> list[Reference]:
-    references: list[Reference] = []
-    product, sku = item_id(fields, "product"), item_id(fields, "sku")
-    if product is not None:
-        references.append(("product", product))
-    if sku is not None:
-        references.append(("sku", sku))
-    collections = fields.get("collections")
-    for collection in collections if type(collections) is list else ():
-        found = object_id(collection)
-        if found is not None:
-            references.append(("products_collection", found))
-    return references
+def _read_collections(fields: dict[str, Any]) -> list[Id]:
+    told = fields.get("collections")
+    found = [object_id(collection) for collection in told] if type(told) is list else []
+    return [own_id for own_id in found if own_id is not None]
 
 
 def _number(value: Any) -> int | float | None:

@@ -202,7 +202,7 @@ class _Collections(ValueTable):
     __slots__ = ()
 
     def carried(self, facts: Facts) -> list[Any]:
-        return [found for line in facts.lines for kind, found in line.references if kind == "products_collection"]
+        return [found for line in facts.lines for found in line.collections]
 
 
 class _CustomerMetadata(MetadataTable):

@@ -59,7 +59,7 @@ def compile_quantifier(name: str, conditions: dict[str, Any], inside: Condition)
     """Compile `order.items.any` and the like; `inside` are its sub-rules, checks of a `LineScope`."""
     of = read_references(conditions["$is"]) if "$is" in conditions else None
     within = read_references(conditions["$from"]) if "$from" in conditions else None
-    holds = _QUANTIFIERS[name](of, within, None if inside.is_always else inside.check)
+    holds = _QUANTIFIERS[name](Wanted(of), Wanted(within), None if inside.is_always else inside.check)
     accesses: tuple[Access, ...] = ()
     if name != "order.items.none":
         alone = name == "order.items.any" and within is None and inside.is_always
@@ -70,10 +70,10 @@ def compile_quantifier(name: str, conditions: dict[str, Any], inside: Condition)
 def compile_item(kind: Kind, conditions: dict[str, Any], inside: Condition) -> Condition:
     """Compile `product.id` or `sku.id`: some line is of it, and the sub-rules hold for such lines together."""
     of = read_references(conditions["$is"], kind) if "$is" in conditions else None
-    satisfied = None if inside.is_always else inside.check
+    wanted, satisfied = Wanted(of), None if inside.is_always else inside.check
 
     def holds(facts: Facts) -> bool:
-        matching = [line for line in facts.lines if _is_of(line, of)]
+        matching = [line for line in facts.lines if wanted.takes(line)]
         return bool(matching) and (satisfied is None or satisfied.holds(LineScope(facts, matching)))
 
     return Condition(Function(holds), _access(of, is_exact=inside.is_always), 20 + inside.cost)
@@ -92,37 +92,62 @@ def per_line(test: Callable[[Line, Facts], bool], *, every: bool) -> Check:
     return Function(holds_for_every if every else holds_for_some)
 
 
-def _is_of(line: Line, wanted: frozenset[Reference] | None) -> bool:
-    return wanted is None or not wanted.isdisjoint(line.references)
+class Wanted:
+    """What a line has to be of: one of some products, SKUs or collections; of anything, without references."""
+
+    __slots__ = ("_collections", "_is_anything", "_products", "_skus")
+
+    def __init__(self, references: frozenset[Reference] | None) -> None:
+        self._is_anything = references is None
+        references = references or frozenset()
+        self._products: frozenset[Any] = _of_kind(references, "product")
+        self._skus: frozenset[Any] = _of_kind(references, "sku")
+        self._collections: frozenset[Any] = _of_kind(references, "products_collection")
+
+    def takes(self, line: Line) -> bool:
+        """Decide about a line; only what is asked for is read of it."""
+        if self._is_anything:
+            return True
+        if self._products and line.product in self._products:
+            return True
+        if self._skus and line.sku in self._skus:
+            return True
+        return bool(self._collections) and not self._collections.isdisjoint(line.collections)
 
 
-def _access(wanted: frozenset[Reference] | None, *, is_exact: bool) -> tuple[Access, ...]:
-    if wanted is None:
+def _of_kind(references: frozenset[Reference], kind: Kind) -> frozenset[Any]:
+    return frozenset([found for one, found in references if one == kind])
+
+
+def _access(references: frozenset[Reference] | None, *, is_exact: bool) -> tuple[Access, ...]:
+    if references is None:
         return ()
     # Only texts share their key with nothing else.
-    return (Access(frozenset(wanted), is_exact and all(type(found) is str for _kind, found in wanted)),)
+    return (Access(frozenset(references), is_exact and all(type(found) is str for _kind, found in references)),)
 
 
-_Wanted = frozenset[Reference] | None
-
-
-def _any(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
+def _any(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
     def holds(facts: Facts) -> bool:
-        matching = [line for line in facts.lines if _is_of(line, of) and _is_of(line, within)]
+        if satisfied is None:
+            for line in facts.lines:  # noqa: SIM110  (a generator would cost more than the tests)
+                if of.takes(line) and within.takes(line):
+                    return True
+            return False
+        matching = [line for line in facts.lines if of.takes(line) and within.takes(line)]
         return bool(matching) and _some(facts, matching, matching, satisfied)
 
     return holds
 
 
-def _none(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
+def _none(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
     some = _any(of, within, satisfied)
     return lambda facts: not some(facts)
 
 
-def _every(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
+def _every(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
     def holds(facts: Facts) -> bool:
         lines = facts.lines
-        if not lines or not all(_is_of(line, of) and _is_of(line, within) for line in lines):
+        if not lines or not all(of.takes(line) and within.takes(line) for line in lines):
             return False
         if satisfied is None:
             return True
@@ -132,17 +157,19 @@ def _every(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
     return holds
 
 
-def _extreme(extreme: Callable[[list[int | float]], int | float]) -> Callable[[_Wanted, _Wanted, Check | None], Holds]:
-    def build(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
+def _extreme(
+    extreme: Callable[[list[int | float]], int | float],
+) -> Callable[[Wanted, Wanted, Check | None], Holds]:
+    def build(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
         def holds(facts: Facts) -> bool:
-            priced = [line for line in facts.lines if line.price is not None and _is_of(line, within)]
+            priced = [line for line in facts.lines if line.price is not None and within.takes(line)]
             if not priced:
                 return False
             price = extreme([line.price for line in priced if line.price is not None])
-            chosen = [line for line in priced if line.price == price and _is_of(line, of)]
+            chosen = [line for line in priced if line.price == price and of.takes(line)]
             if not chosen:
                 return False
-            matching = [line for line in facts.lines if _is_of(line, of) and _is_of(line, within)]
+            matching = [line for line in facts.lines if of.takes(line) and within.takes(line)]
             return _some(facts, matching, chosen, satisfied)
 
         return holds
@@ -162,7 +189,7 @@ def _satisfies(scope: LineScope, line: Line, satisfied: Check) -> bool:
     return satisfied.holds(scope)
 
 
-_QUANTIFIERS: dict[str, Callable[[_Wanted, _Wanted, Check | None], Holds]] = {
+_QUANTIFIERS: dict[str, Callable[[Wanted, Wanted, Check | None], Holds]] = {
     "order.items.any": _any,
     "order.items.every": _every,
     "order.items.none": _none,
