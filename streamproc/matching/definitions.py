@@ -7,7 +7,7 @@ change than any other, and a distribution that never matches is never compiled.
 
 from datetime import tzinfo
 
-from streamproc.domain.catalogue import TRIGGERS, RuleFamily
+from streamproc.domain.catalogue import TRIGGERS, RuleFamily, TriggerSpec
 from streamproc.domain.configuration import KINDS, Configuration, InForce, decode_definition
 from streamproc.domain.facts import Facts
 from streamproc.domain.rules import Condition, RuleCompiler
@@ -18,6 +18,16 @@ from streamproc.matching.index import Bucket
 from streamproc.matching.selectors import SelectorKey, compile_select, selector_key
 
 
+class _Trigger:
+    """The distributions that one type of event may start, in buckets by what they select; `select` names an event's."""
+
+    __slots__ = ("buckets", "select")
+
+    def __init__(self, spec: TriggerSpec) -> None:
+        self.select = compile_select(spec)
+        self.buckets: dict[SelectorKey, Bucket] = {}
+
+
 class Definitions:
     """The definitions in force of one process; `zone` is the project's time zone."""
 
@@ -25,8 +35,7 @@ class Definitions:
         self.zone = zone
         self.configuration = Configuration()
         self._compiler = RuleCompiler(zone)
-        self._select = {event: compile_select(spec) for event, spec in TRIGGERS.items()}
-        self._buckets: dict[str, dict[SelectorKey, Bucket]] = {event: {} for event in TRIGGERS}
+        self._triggers = {event: _Trigger(spec) for event, spec in TRIGGERS.items()}
         self._live: dict[str, CompiledDistribution] = {}
         self._conditions: dict[tuple[str, RuleFamily], Condition] = {}
         self._users: dict[str, set[tuple[str, SelectorKey]]] = {}  # a rule's id: the buckets that have it
@@ -53,14 +62,12 @@ class Definitions:
 
         The list is not the caller's to change.
         """
-        event = facts.event.type
-        select = self._select.get(event)
         found: list[CompiledDistribution] = []
-        if select is None:
+        trigger = self._triggers.get(facts.event.type)
+        if trigger is None:
             return found
-        buckets = self._buckets[event]
-        for key in select(facts.event.outline):
-            bucket = buckets.get(key)
+        for key in trigger.select(facts.event.outline):
+            bucket = trigger.buckets.get(key)
             if bucket is not None:
                 found = merge(found, bucket.match(facts, self._generation, self._refreshing))
         return found
@@ -79,7 +86,7 @@ class Definitions:
         """Return how many objects of each kind are in force, and how many rules every event of a trigger meets."""
         counts: dict[str, int] = {kind: len(self.configuration.objects(kind)) for kind in KINDS}
         counts["live"] = len(self._live)
-        counts["scanned"] = sum(bucket.scanned for buckets in self._buckets.values() for bucket in buckets.values())
+        counts["scanned"] = sum(one.scanned for trigger in self._triggers.values() for one in trigger.buckets.values())
         return counts
 
     def _refresh(self, group: Group) -> None:
@@ -101,7 +108,7 @@ class Definitions:
     def _add(self, distribution: CompiledDistribution) -> None:
         trigger = distribution.trigger
         event, key, rule_id = trigger["event"], selector_key(trigger), trigger.get("validation_rule_id")
-        bucket = self._buckets[event].setdefault(key, Bucket())
+        bucket = self._triggers[event].buckets.setdefault(key, Bucket())
         if bucket.add(distribution, rule_id) and rule_id is not None:
             self._users.setdefault(rule_id, set()).add((event, key))
             bucket.file(rule_id, self._condition(rule_id, event))
@@ -109,20 +116,20 @@ class Definitions:
     def _remove(self, distribution: CompiledDistribution) -> None:
         trigger = distribution.trigger
         event, key, rule_id = trigger["event"], selector_key(trigger), trigger.get("validation_rule_id")
-        bucket = self._buckets[event][key]
+        bucket = self._triggers[event].buckets[key]
         if bucket.remove(distribution, rule_id) and rule_id is not None:
             self._users[rule_id].discard((event, key))
             if not self._users[rule_id]:
                 del self._users[rule_id]
                 self._forget_conditions(rule_id)
         if not bucket:
-            del self._buckets[event][key]
+            del self._triggers[event].buckets[key]
 
     def _recompile(self, rule_id: str) -> None:
         """Put a changed rule under its new keys, once for each trigger and selector that uses it."""
         self._forget_conditions(rule_id)
         for event, key in self._users.get(rule_id, ()):
-            self._buckets[event][key].file(rule_id, self._condition(rule_id, event))
+            self._triggers[event].buckets[key].file(rule_id, self._condition(rule_id, event))
 
     def _forget_conditions(self, rule_id: str) -> None:
         for family in FAMILIES:

@@ -200,7 +200,7 @@ def test_rules_stand_under_what_few_others_stand_under(world: World) -> None:
         rare = {"name": "customer.metadata", "property": "plan", "conditions": {"$is": [f"plan {number}"]}}
         world.put("validation-rules", f"val_{number}", {"rules": {"1": common, "2": rare}})
         world.distribution(f"dist_{number}", "customer.order.paid", validation_rule_id=f"val_{number}")
-    (bucket,) = world.definitions._buckets["customer.order.paid"].values()
+    (bucket,) = world.definitions._triggers["customer.order.paid"].buckets.values()
     met: list[Group] = []
     for table in bucket._probed:
         table.meet(world.facts("customer.order.paid", plan="plan 19"), met)
@@ -216,5 +216,5 @@ def test_the_index_is_empty_again_when_everything_has_gone(world: World) -> None
         world.put("distributions", f"dist_{number}", None)
     world.put("validation-rules", "val_1", None)
     definitions = world.definitions
-    assert [dict(buckets) for buckets in definitions._buckets.values() if buckets] == []
+    assert [trigger.buckets for trigger in definitions._triggers.values() if trigger.buckets] == []
     assert (definitions._live, definitions._users, definitions._conditions) == ({}, {}, {})
