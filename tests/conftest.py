@@ -25,7 +25,7 @@ from tests.support.databases import fresh_database
 # Quick compaction and takeover are what the tests need of a broker of their own.
 _PROPERTIES = {"log.cleaner.backoff.ms": "200"}
 # Temporary folders in memory, where there is room: making the topics of a test, and deleting them, takes a broker half
-# the time. A test that sets TMPDIR for its processes has its way, and a server that is killed loses nothing there.
+# the time. Whoever sets TMPDIR has their way, and a server that is killed loses nothing there.
 _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 8 * 1024**3
 # The default, 700 objects, is a seventh of the time of property tests, which make many short-lived ones.
@@ -40,7 +40,7 @@ def pytest_configure() -> None:
     # An example that takes long has told of the other processes on the cores so far, never of our code.
     hypothesis.settings.register_profile("shared cores", deadline=None)
     hypothesis.settings.load_profile("shared cores")
-    if _is_roomy(_MEMORY):
+    if "TMPDIR" not in os.environ and _is_roomy(_MEMORY):
         # By the variable too, for the processes that tests start.
         os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-def derived_id(prefix: bytes, *texts: bytes) -> bytes: ...
+def derived_id(prefix: bytes, /, *texts: bytes) -> bytes: ...
 def job_message(
     key: bytes,
     own_id: bytes,

@@ -28,7 +28,7 @@ enum {
     MEMBERS = 10,
     /* Names and types that are kept; longer ones are made each time. */
     NAME_BITS = 12,
-    LONGEST_NAME = 48
+    LONGEST_NAME = 56
 };
 
 typedef const unsigned char *Place;
@@ -251,8 +251,7 @@ static PyObject *make_text(Place start, Place end)
     return text;
 }
 
-/* Makes the name of a member or of a type, or finds the one that was made of the same bytes before: few come, and often.
- */
+/* Makes the name of a member or a type, or finds the one that was made of the same bytes before: few come, and often. */
 static PyObject *make_name(Place start, Place end)
 {
     static struct {

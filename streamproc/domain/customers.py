@@ -38,8 +38,8 @@ class CustomerState:
     `customer_json` is what an event has told of the customer last: laid over the profile once more, it changes nothing.
     It is not written.
 
-    What is found out about a state is kept with it: `profile_json`, its profile in JSON, and `size`, how many bytes its
-    record has; None and 0 until that is known.
+    What is found out about a state is kept with it, the same for whoever holds it: `profile_json`, its profile in JSON,
+    and `size`, how many bytes its record has; None and 0 until that is known.
     """
 
     profile: Profile

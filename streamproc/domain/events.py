@@ -120,7 +120,7 @@ def read_event(key: bytes | None, value: bytes | None, known: bytes | None = Non
         if found is not None:
             own_id, kind, created_text, told_id, outline, customer_json, lines = found
             if told_id is None and key is not None:
-                # In the known words it is the customer of this key
+                # In the known words it is the customer of this key.
                 return _checked(key, own_id, kind, created_text, key.decode(), key, outline, customer_json, lines)
             return _checked(key, own_id, kind, created_text, told_id, None, outline, customer_json, lines)
     body = read_json(value)
@@ -170,7 +170,7 @@ def parse_instant(text: str) -> datetime | None:
     The years 1 and 9999 are refused: no time zone could show them all.
     """
     instant = parse_date_time(text)
-    # A year in the middle is told by how it is written, which takes less time than to ask the instant
+    # A year in the middle is told by how it is written, which takes less time than to ask the instant.
     if instant is None or text[0] == "2" or FIRST_YEAR <= instant.year <= LAST_YEAR:
         return instant
     return None

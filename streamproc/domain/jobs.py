@@ -189,6 +189,7 @@ class ChannelJobs:
     id_rest: bytes
     fixed: bytes
     render: "Render | None"
+    #: A tuple of two, told as a sequence: compiled, it would be made anew for each job else.
     headers: Sequence[Header]
     decision: bytes
 

@@ -16,7 +16,7 @@ except ImportError:  # pragma: no cover  (depends on the installation)
     from binascii import hexlify
     from hashlib import blake2b
 
-    def derived_id(prefix: bytes, *texts: bytes) -> bytes:
+    def derived_id(prefix: bytes, /, *texts: bytes) -> bytes:
         """Return the prefix, and behind it the BLAKE2b-128 in hexadecimal of the texts, joined by U+001F."""
         return prefix + hexlify(blake2b(b"\x1f".join(texts), digest_size=16).digest())
 

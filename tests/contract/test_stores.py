@@ -17,7 +17,7 @@ KEYS = st.sampled_from([b"a", b"b", b"c", b"c\0", b"\xff"])
 WRITES = st.lists(st.tuples(KEYS, st.none() | st.binary(max_size=3)))
 
 # The stores that one test makes are new each time, so it may keep what makes them.
-generated = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+generated = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 
 
 @pytest.fixture(params=["memory", "disk"])

@@ -66,7 +66,7 @@ def members(segments: ComputedSegments, state: CustomerState, now: datetime) -> 
     return {segment.id: segment.holds(state, "cust_1", now) for segment in segments}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(SEGMENTS, TOLD)
 def test_a_segment_whose_answer_changes_is_among_those_affected(
     records: list[dict[str, Any]], told: list[tuple[dict[str, Any], tuple[str, dict[str, Any]] | None, datetime]]
@@ -85,7 +85,7 @@ def test_a_segment_whose_answer_changes_is_among_those_affected(
         state = after
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(SEGMENTS, st.lists(st.sets(st.sampled_from(["metadata.a", "summary.orders", "events.v1.2", "name", "x"]))))
 def test_those_affected_are_those_that_read_a_change_or_depend_on_the_date(
     records: list[dict[str, Any]], changes: list[set[str]]

@@ -208,7 +208,7 @@ class Codes(RuleBasedStateMachine):
 
 
 TestCodes = Codes.TestCase
-TestCodes.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestCodes.settings = settings(max_examples=150, stateful_step_count=50)
 
 
 @pytest.mark.parametrize("codes_at_the_end", [0, 1])

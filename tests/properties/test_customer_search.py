@@ -18,7 +18,7 @@ AHEAD = st.sampled_from([None, -40, 40])
 NOWS = st.sampled_from(rule_strategies.NOWS)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(
     filter_strategies.filters,
     st.lists(st.tuples(KEYS, st.none() | filter_strategies.customers, AHEAD), max_size=6),

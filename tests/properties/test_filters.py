@@ -15,7 +15,7 @@ from tests.support import filter_strategies, naive_filters, rule_strategies
 
 ZONES = st.sampled_from([UTC, ZoneInfo("America/New_York"), ZoneInfo("Pacific/Auckland")])
 NOWS = st.sampled_from(rule_strategies.NOWS)
-many = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=400, suppress_health_check=list(HealthCheck))
 
 
 @many
@@ -34,7 +34,7 @@ def test_compiled_filters_decide_as_the_naive_evaluator_does(
     assert decided == naive_filters.filter_holds(given_filter, known, now, zone)
 
 
-@settings(max_examples=800, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=800, suppress_health_check=list(HealthCheck))
 @given(st.data(), NOWS, ZONES)
 def test_each_operator_decides_as_the_naive_evaluator_does(data: st.DataObject, now: datetime, zone: tzinfo) -> None:
     operator = data.draw(st.sampled_from(sorted(rule_strategies.CONDITIONS)))
@@ -55,7 +55,7 @@ def test_filters_of_every_allowed_form_pass_the_checks(given_filter: dict[str, A
 DATED = ("birthdate", "metadata.a", "summary.orders.last_order_date", "events.left_review.last")
 
 
-@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
 @given(st.data(), rule_strategies.moments, NOWS, NOWS)
 def test_a_filter_that_does_not_depend_on_the_date_decides_the_same_at_any_time(
     data: st.DataObject, moment: str, now: datetime, later: datetime
@@ -92,7 +92,7 @@ ANY_FILTER = st.dictionaries(
 )
 
 
-@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
 @given(ANY_FILTER | JSON, st.dictionaries(st.sampled_from(["name", "metadata", "birthdate", "address"]), JSON), NOWS)
 def test_the_checks_take_any_json_and_what_they_pass_decides_about_any_profile(
     given_filter: Any, profile: dict[str, Any], now: datetime

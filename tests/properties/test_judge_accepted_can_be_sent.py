@@ -107,7 +107,7 @@ def send(record: dict[str, Any], event: Event) -> tuple[list[tuple[str, Message]
 
 
 @given(channels=st.lists(CHANNEL, min_size=1, max_size=2), action=ACTIONS, name=TEXTS, data=st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_an_accepted_distribution_gives_each_channel_a_job(
     channels: list[dict[str, Any]], action: dict[str, str], name: str, *, data: bool
 ) -> None:
@@ -125,7 +125,7 @@ def test_an_accepted_distribution_gives_each_channel_a_job(
 
 
 @given(channel=(TYPES | WITH_CODES).flatmap(channel_of), data=st.dictionaries(TEXTS, JSON, max_size=2))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_job_that_waited_for_its_code_is_the_one_that_would_have_been_made_with_the_code_at_hand(
     channel: dict[str, Any], data: dict[str, Any]
 ) -> None:
@@ -150,7 +150,7 @@ def test_a_job_that_waited_for_its_code_is_the_one_that_would_have_been_made_wit
 @given(
     event=st.sampled_from(sorted(TRIGGERS)), kind=TYPES, unsubscribed=st.sampled_from([None, True, ["sms", "batch"]])
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_trigger_gives_a_job_or_a_decision(event: str, kind: str, unsubscribed: object) -> None:
     channel = {"type": kind, "url": "https://a.example", "event_name": "paid"}
     selectors = {"segment_id": "seg_1", "campaign_id": "camp_1", "custom_event": "left_review"}

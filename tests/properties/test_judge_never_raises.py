@@ -116,7 +116,7 @@ def push(kind: str, key: bytes | None, value: bytes | None, expected: bytes | No
 
 
 @given(pushed=PUSHED, key=st.none() | IDS.map(str.encode) | st.binary(max_size=4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_object_gets_a_verdict(pushed: tuple[str, Any], key: bytes | None) -> None:
     kind, record = pushed
     push(kind, key, orjson.dumps(record))
@@ -128,13 +128,12 @@ def test_any_object_gets_a_verdict(pushed: tuple[str, Any], key: bytes | None) -
     value=st.none() | st.binary(max_size=30),
     expected=st.none() | st.binary(max_size=3),
 )
-@settings(deadline=None)
 def test_any_bytes_get_a_verdict(kind: str, key: bytes | None, value: bytes | None, expected: bytes | None) -> None:
     push(kind, key, value, expected)
 
 
 @given(kind=st.sampled_from(KINDS), depth=st.integers(1, 1100), field=st.sampled_from(["rules", "channels", "note"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_deep_nesting_gets_a_verdict(kind: str, depth: int, field: str) -> None:
     for opened, closed in ((b'{"1":{"rules":', b"}}"), (b"[", b"]")):
         value = b'{"id":"x","%s":' % field.encode() + opened * depth + b"{}" + closed * depth + b"}"

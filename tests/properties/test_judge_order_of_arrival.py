@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.domain.configuration import KINDS, Configuration, InForce
@@ -87,14 +87,12 @@ def standing(configuration: Configuration) -> dict[str, Any]:
 
 
 @given(mine=distributions(), theirs=others(), data=st.data())
-@settings(deadline=None)
 def test_the_order_of_arrival_does_not_matter(mine: list[Pushed], theirs: list[Pushed], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(mine + theirs))
     assert standing(arrive(shuffled)) == standing(arrive(theirs + mine))
 
 
 @given(mine=distributions(), before=others(), after=others(), data=st.data())
-@settings(deadline=None)
 def test_earlier_versions_and_deletions_leave_no_trace(
     mine: list[Pushed], before: list[Pushed], after: list[Pushed], data: st.DataObject
 ) -> None:
@@ -109,7 +107,6 @@ def test_earlier_versions_and_deletions_leave_no_trace(
 
 
 @given(mine=distributions(), before=others(), changes=others())
-@settings(deadline=None)
 def test_only_dependents_change_what_blocks_them(
     mine: list[Pushed], before: list[Pushed], changes: list[Pushed]
 ) -> None:

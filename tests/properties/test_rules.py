@@ -19,7 +19,7 @@ from streamproc.matching.tables import make_table
 from tests.support import naive_rules, rule_strategies
 
 ZONES = (UTC, ZoneInfo("America/New_York"), ZoneInfo("Europe/Warsaw"), ZoneInfo("Pacific/Auckland"))
-many = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 
 
 def facts_of(world: naive_rules.World) -> Facts:
@@ -80,7 +80,7 @@ def test_compiled_rules_decide_on_custom_events_as_the_naive_evaluator_does(
     assert compiled.holds(facts_of(world)) == naive_rules.rules_hold(rules, world)
 
 
-@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_each_operator_decides_as_the_naive_evaluator_does(data: st.DataObject) -> None:
     operator = data.draw(st.sampled_from(sorted(rule_strategies.CONDITIONS)))
@@ -146,7 +146,7 @@ any_worlds = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, suppress_health_check=list(HealthCheck))
 @given(any_rules | nested_rules | json, any_worlds, st.sampled_from(sorted(FAMILIES)))
 def test_the_checks_take_any_json_and_what_they_pass_decides_about_any_event(
     rules: Any, world: naive_rules.World, family: RuleFamily

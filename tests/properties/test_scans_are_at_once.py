@@ -193,7 +193,7 @@ BASE = st.lists(st.tuples(st.just("profile"), WHO, FIELDS), max_size=8)
 
 
 @given(BASE, DEEDS, st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_it_is_as_if_each_update_reached_everybody_at_once_and_no_release_anybody_twice(
     base: list[tuple[Any, ...]], deeds: list[tuple[Any, ...]], restarts: bool
 ) -> None:

@@ -18,7 +18,7 @@ json_values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3)
 )
 
-quick = settings(max_examples=200, deadline=None)
+quick = settings(max_examples=200)
 
 
 @quick

@@ -59,7 +59,7 @@ def compile_quantifier(name: str, conditions: dict[str, Any], inside: Condition)
     """Compile `order.items.any` and the like; `inside` are its sub-rules, checks of a `LineScope`."""
     of = read_references(conditions["$is"]) if "$is" in conditions else None
     within = read_references(conditions["$from"]) if "$from" in conditions else None
-    holds = _QUANTIFIERS[name](Wanted(of), Wanted(within), None if inside.is_always else inside.check)
+    holds = _QUANTIFIERS[name](_Wanted(of), _Wanted(within), None if inside.is_always else inside.check)
     accesses: tuple[Access, ...] = ()
     if name != "order.items.none":
         alone = name == "order.items.any" and within is None and inside.is_always
@@ -70,7 +70,7 @@ def compile_quantifier(name: str, conditions: dict[str, Any], inside: Condition)
 def compile_item(kind: Kind, conditions: dict[str, Any], inside: Condition) -> Condition:
     """Compile `product.id` or `sku.id`: some line is of it, and the sub-rules hold for such lines together."""
     of = read_references(conditions["$is"], kind) if "$is" in conditions else None
-    wanted, satisfied = Wanted(of), None if inside.is_always else inside.check
+    wanted, satisfied = _Wanted(of), None if inside.is_always else inside.check
 
     def holds(facts: Facts) -> bool:
         matching = [line for line in facts.lines if wanted.takes(line)]
@@ -92,7 +92,7 @@ def per_line(test: Callable[[Line, Facts], bool], *, every: bool) -> Check:
     return Function(holds_for_every if every else holds_for_some)
 
 
-class Wanted:
+class _Wanted:
     """What a line has to be of: one of some products, SKUs or collections; of anything, without references."""
 
     __slots__ = ("_collections", "_is_anything", "_products", "_skus")
@@ -126,7 +126,7 @@ def _access(references: frozenset[Reference] | None, *, is_exact: bool) -> tuple
     return (Access(frozenset(references), is_exact and all(type(found) is str for _kind, found in references)),)
 
 
-def _any(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
+def _any(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
     def holds(facts: Facts) -> bool:
         if satisfied is None:
             for line in facts.lines:  # noqa: SIM110  (a generator would cost more than the tests)
@@ -139,12 +139,12 @@ def _any(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
     return holds
 
 
-def _none(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
+def _none(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
     some = _any(of, within, satisfied)
     return lambda facts: not some(facts)
 
 
-def _every(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
+def _every(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
     def holds(facts: Facts) -> bool:
         lines = facts.lines
         if not lines or not all(of.takes(line) and within.takes(line) for line in lines):
@@ -159,8 +159,8 @@ def _every(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
 
 def _extreme(
     extreme: Callable[[list[int | float]], int | float],
-) -> Callable[[Wanted, Wanted, Check | None], Holds]:
-    def build(of: Wanted, within: Wanted, satisfied: Check | None) -> Holds:
+) -> Callable[[_Wanted, _Wanted, Check | None], Holds]:
+    def build(of: _Wanted, within: _Wanted, satisfied: Check | None) -> Holds:
         def holds(facts: Facts) -> bool:
             priced = [line for line in facts.lines if line.price is not None and within.takes(line)]
             if not priced:
@@ -189,7 +189,7 @@ def _satisfies(scope: LineScope, line: Line, satisfied: Check) -> bool:
     return satisfied.holds(scope)
 
 
-_QUANTIFIERS: dict[str, Callable[[Wanted, Wanted, Check | None], Holds]] = {
+_QUANTIFIERS: dict[str, Callable[[_Wanted, _Wanted, Check | None], Holds]] = {
     "order.items.any": _any,
     "order.items.every": _every,
     "order.items.none": _none,
