@@ -253,7 +253,8 @@ class CustomerChunk:
             return None
         state = self._in_time(before, event.created_at)
         after = after_event(state, event, keep_time=self._segments.depend_on_date)
-        if after.profile is not state.profile and is_too_deep(after.profile):
+        # A customer that is known by its JSON has come with an outline, which nothing nested deep has.
+        if event.customer_json is None and after.profile is not state.profile and is_too_deep(after.profile):
             return Parked("invalid_event", TOO_DEEP, self._step, event.type)
         if event.type in _SEGMENT_EVENTS:
             self._step = "segments"
