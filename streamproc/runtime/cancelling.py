@@ -17,3 +17,9 @@ async def cancel_and_wait(*tasks: "asyncio.Future[Any]") -> None:
             task.cancel()
         await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)  # nobody else need look at their errors
+
+
+async def end_other_tasks() -> None:
+    """Cancel everything else in this event loop until it has ended."""
+    own = asyncio.current_task()
+    await cancel_and_wait(*(task for task in asyncio.all_tasks() if task is not own))

@@ -27,6 +27,7 @@ from faust.types.tuples import ConsumerMessage, Message
 from mode import Service
 from mode.utils.futures import notify
 
+from streamproc.runtime.cancelling import end_other_tasks
 from streamproc.runtime.slices import fetch_slices
 
 FETCH_MAX_WAIT_MILLISECONDS = 100
@@ -86,6 +87,14 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             client = consumer._client  # noqa: SLF001  (there is no public way)
             if not all(client.cluster.partitions_for_topic(topic) for topic in consumer.subscription()):
                 await client.force_metadata_update()
+
+    async def _gather_remaining_tasks(self) -> None:
+        """End what the client still has running when this thread ends.
+
+        Faust cancels it once, and while it waits for what has not heard of it, the main thread waits for this one,
+        without its event loop: a worker that was stopped in the middle of a rebalance stayed for ever.
+        """
+        await end_other_tasks()
 
     async def _fetch_records(self, *given: Any, **options: Any) -> Any:
         # Slices are whole batches; what a fetch may bring is bounded in bytes.

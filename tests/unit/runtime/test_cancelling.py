@@ -2,8 +2,14 @@
 
 import asyncio
 import contextlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from mode.threads import ServiceThread
 
 from streamproc.runtime.cancelling import cancel_and_wait
+from streamproc.runtime.transport import ChunkConsumerThread
 
 
 async def deaf(times: int) -> None:
@@ -35,3 +41,25 @@ async def test_a_task_that_has_ended_keeps_what_it_ended_with() -> None:
     await task
     await cancel_and_wait(task)
     assert await task == "said"
+
+
+async def end_of_thread(kind: type[ServiceThread], within: float) -> None:
+    """Let a thread of this kind, of which this is the event loop, end what its client has left running."""
+    thread: Any = SimpleNamespace(thread_loop=asyncio.get_running_loop())
+    async with asyncio.timeout(within):
+        await kind._gather_remaining_tasks(thread)
+
+
+async def test_the_thread_of_the_consumer_ends_whatever_its_client_has_left_running() -> None:
+    left = [asyncio.create_task(deaf(times)) for times in (0, 1, 2)]
+    await asyncio.sleep(0)
+    await end_of_thread(ChunkConsumerThread, within=30)
+    assert all(task.cancelled() for task in left)
+
+
+async def test_control_a_thread_of_fausts_waits_for_ever() -> None:
+    left = asyncio.create_task(deaf(1))
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        await end_of_thread(ServiceThread, within=0.05)
+    await cancel_and_wait(left)
