@@ -13,8 +13,8 @@ import orjson
 
 from streamproc.domain.codes import CODE_LENGTH, Allocation, CodeForm, Wanted
 from streamproc.domain.configuration import InForce
-from streamproc.domain.jobs import SEPARATOR, Attached, JobTooLarge, Occurrence, compile_channels
-from streamproc.domain.messages import Message
+from streamproc.domain.jobs import Attached, JobTooLarge, Occurrence, compile_channels
+from streamproc.domain.messages import SEPARATOR, Message
 from streamproc.topics import OUTPUT_LIMIT, Topic
 
 Json = dict[str, Any]

@@ -86,8 +86,7 @@ class CustomerState:
     def _with(self, memberships: list[str], now: datetime | None) -> "CustomerState":
         orders, occurrences, points, tiers = self.orders, self.occurrences, self.points, self.tiers
         state = CustomerState(self.profile, memberships, orders, occurrences, points, tiers, now, self.customer_json)
-        state.profile_json = self.profile_json
-        return state
+        return _handed_on(self, state)
 
 
 #: What is known of a customer before anything was told. Its parts stand in every state that has nothing else there.
@@ -121,9 +120,7 @@ def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) 
         return state
     now = latest(state.now, event.created_at)
     after = CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now, customer_json)
-    if profile is state.profile:
-        after.profile_json = state.profile_json
-    return after
+    return _handed_on(state, after)
 
 
 def after_record(
@@ -136,7 +133,15 @@ def after_record(
     profile, now = replace_profile(state.profile, record), latest(state.now, at)
     if profile is state.profile and (now is state.now or not keep_time):
         return state
-    return CustomerState(profile, state.memberships, state.orders, state.occurrences, state.points, state.tiers, now)
+    orders, occurrences, points, tiers = state.orders, state.occurrences, state.points, state.tiers
+    return _handed_on(state, CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now))
+
+
+def _handed_on(before: CustomerState, after: CustomerState) -> CustomerState:
+    """Return the later state with what was found out about a profile that is still the same."""
+    if after.profile is before.profile:
+        after.profile_json = before.profile_json
+    return after
 
 
 def latest(one: datetime | None, other: datetime) -> datetime:

@@ -6,7 +6,7 @@ same for all jobs of an event once per event (`Occurrence`); a job is the join o
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -15,14 +15,12 @@ from streamproc.domain.configuration import InForce
 from streamproc.domain.events import Event
 from streamproc.domain.facts import Facts
 from streamproc.domain.fragments import cause_of_event, encode_cause, encode_end, end_of_job
-from streamproc.domain.messages import Header, Message, derived_id, job_message
+from streamproc.domain.messages import SEPARATOR, Header, Message, derived_id, job_message
 from streamproc.domain.templates import Template, compile_template, compile_texts
 from streamproc.topics import OUTPUT_LIMIT
 
 Undeliverable = Literal["unsubscribed", "missing_contact", "unknown_customer"]
 ActionObjects = Mapping[str, dict[str, Any]]
-
-SEPARATOR: Final = "\x1f"
 
 
 class JobTooLarge(Exception):

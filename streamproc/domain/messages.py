@@ -4,8 +4,10 @@ It is done in C (`_messages.c`); without a compiler the same is done here.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+#: Between the texts of which an id is derived.
+SEPARATOR: Final = "\x1f"
 Header = tuple[str, bytes]
 #: Key, value and headers, as the producer takes them: it wants a list.
 Message = tuple[bytes, bytes, list[Header]]
@@ -17,8 +19,8 @@ except ImportError:  # pragma: no cover  (depends on the installation)
     from hashlib import blake2b
 
     def derived_id(prefix: bytes, /, *texts: bytes) -> bytes:
-        """Return the prefix, and behind it the BLAKE2b-128 in hexadecimal of the texts, joined by U+001F."""
-        return prefix + hexlify(blake2b(b"\x1f".join(texts), digest_size=16).digest())
+        """Return the prefix, and behind it the BLAKE2b-128 in hexadecimal of the texts, joined by `SEPARATOR`."""
+        return prefix + hexlify(blake2b(SEPARATOR.encode().join(texts), digest_size=16).digest())
 
     def job_message(
         key: bytes,
@@ -39,4 +41,4 @@ except ImportError:  # pragma: no cover  (depends on the installation)
         return key, value, [("job-id", own_id), *headers, cause]
 
 
-__all__ = ["Header", "Message", "derived_id", "job_message"]
+__all__ = ["SEPARATOR", "Header", "Message", "derived_id", "job_message"]
