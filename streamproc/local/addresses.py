@@ -1,8 +1,10 @@
 """Addresses on this machine: free ports, and whether a broker or a database answers at one."""
 
+import os
 import random
 import socket
 import struct
+from collections import deque
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,22 +15,41 @@ LOOPBACK = "127.0.0.1"
 # two starts, a client that keeps trying to reach it could otherwise be given (and keep) the broker's own port.
 _PORTS = range(20_000, 32_000)
 _ATTEMPTS = 200
+# So many of the ports that were found here are kept from other processes, until they are used.
+_KEPT = 100
+_kept: deque[int] = deque()
 _METADATA_KEY = 3
 _METADATA_VERSION = 1
 _TLS_REQUEST = 80_877_103  # the question whether PostgreSQL speaks TLS; it answers with one letter
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody listens on now. Somebody may take one before it is used."""
+    """Ports of the loopback interface that nobody listens on now, and that this function finds for nobody else."""
     found: list[int] = []
     chooser = random.SystemRandom()
     for _ in range(_ATTEMPTS):
         if len(found) == count:
             return found
         port = chooser.choice(_PORTS)
-        if port not in found and _is_free(port):
+        if _is_free(port) and _keep(port):
             found.append(port)
     raise OSError(f"no {count} free ports on {LOOPBACK} between {_PORTS.start} and {_PORTS.stop}")
+
+
+def _keep(port: int) -> bool:
+    """Keep a port from whoever else looks for one; false where somebody keeps it already.
+
+    By a socket for datagrams, which servers do not mind. It ends with the process, or after many more.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as keeper:
+        try:
+            keeper.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        _kept.append(keeper.detach())
+    if len(_kept) > _KEPT:
+        os.close(_kept.popleft())
+    return True
 
 
 def broker_answers(bootstrap: str, timeout: float) -> bool:

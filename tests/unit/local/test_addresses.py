@@ -1,8 +1,11 @@
 import socket
+import subprocess
+import sys
 from threading import Thread
 
 import pytest
 
+from streamproc.local import addresses
 from streamproc.local.addresses import broker_answers, free_ports
 
 
@@ -12,6 +15,27 @@ def test_free_ports_are_different_and_can_be_listened_on() -> None:
     for port in ports:
         with socket.create_server(("127.0.0.1", port)):
             pass
+
+
+def test_a_port_that_was_found_is_found_by_nobody_else_until_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    (start,) = free_ports(1)
+    monkeypatch.setattr(addresses, "_PORTS", range(start, start + 60))
+    own = [port for _ in range(15) for port in free_ports(1)]
+    program = (
+        "from streamproc.local import addresses\n"
+        f"addresses._PORTS = range({start}, {start + 60})\n"
+        "print(*(port for _ in range(15) for port in addresses.free_ports(1)))"
+    )
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    found = [*own, *map(int, other.stdout.split())]
+    assert len(found) == len(set(found)) == 30
+
+
+def test_of_the_ports_that_were_found_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "_KEPT", len(addresses._kept))
+    before = len(addresses._kept)
+    free_ports(3)
+    assert len(addresses._kept) == before
 
 
 def test_free_ports_are_outside_the_range_of_outgoing_connections() -> None:
