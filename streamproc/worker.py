@@ -91,15 +91,21 @@ async def _keep_what_is_restored(application: Application, stop: asyncio.Event) 
 
     It is taken out of the garbage collector's sight at once, and moved to large pages half a minute later. A move that
     is under way is given up when the worker is told to stop.
+
+    The first time nothing is collected before: that looks at every object there is, all threads wait meanwhile (1.2 s
+    with 100,000 definitions), and starting leaves next to nothing to collect. Later it looks at what has come since.
     """
     looks = 0
+    kept = False
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         ready = application.gate.is_open and bool(application.tasks.owned) and application.tasks.ready
         looks = looks + 1 if ready else 0
         if looks == 1:
-            gc.collect()
+            if kept:
+                gc.collect()
             gc.freeze()
+            kept = True
         elif looks == LOOKS_BEFORE_LARGE_PAGES:
             log.info("memory_in_large_pages", bytes=await asyncio.to_thread(use_large_pages, stop.is_set))
 
