@@ -39,21 +39,21 @@ class Topic(StrEnum):
 
 CONFIG_TOPICS = (Topic.CAMPAIGNS, Topic.SEGMENTS, Topic.VALIDATION_RULES, Topic.DISTRIBUTIONS)
 
-_MEBIBYTE = 1024 * 1024
+_MEBIBYTE: Final = 1024 * 1024
 _DAY_MILLISECONDS = 24 * 60 * 60 * 1000
 #: The largest value, in bytes, that is read of an event, a profile or a configuration record.
 INPUT_LIMIT: Final = 1_048_576
 # A record over `INPUT_LIMIT` has to arrive to be parked or refused by name; upstream gets no more than this.
 _INPUT = {"max.message.bytes": str(2 * _MEBIBYTE)}
 # Records that hold another one whole, with something around it.
-_WRAPPED_BYTES = 4 * _MEBIBYTE
+_WRAPPED_BYTES: Final = 4 * _MEBIBYTE
 _WRAPPED = {"max.message.bytes": str(_WRAPPED_BYTES)}
 # A command may carry a distribution, its campaign, a tier of that and a customer. All but the first are encoded anew,
 # by which numbers such as 1e15 grow to four times their length.
 _COMMAND = {"max.message.bytes": str(16 * _MEBIBYTE)}
 #: The largest value, in bytes, of a job or a customer's state. Key and headers repeat ids of the input, so they can be
 #: as large as an input; the rest is for what is around them in a batch.
-OUTPUT_LIMIT = _WRAPPED_BYTES - INPUT_LIMIT - 64 * 1024
+OUTPUT_LIMIT: Final = _WRAPPED_BYTES - INPUT_LIMIT - 64 * 1024
 # A reader that was away for as long as events are kept still learns of every deletion.
 _DELETIONS_KEPT = {"delete.retention.ms": str(7 * _DAY_MILLISECONDS)}
 _BROKER_CLOCK = {"message.timestamp.type": "LogAppendTime"}

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
+from mypy_extensions import mypyc_attr
 
 from streamproc.domain.custom_events import CUSTOM_EVENT, Occurrences, occurrences_after
 from streamproc.domain.events import Event
@@ -29,6 +30,7 @@ _REMEMBERED_BYTES: Final = 2048
 
 # Not frozen, which would double what it costs to make one; nothing ever sets what is remembered. The `__init__` is
 # written out, because the one that a dataclass makes is not compiled.
+@mypyc_attr(acyclic=True)
 @dataclass(slots=True, init=False)
 class CustomerState:
     """All that is remembered of one customer.

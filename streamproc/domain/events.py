@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
+from mypy_extensions import mypyc_attr
 
 from streamproc.domain.catalogue import KNOWN_EVENTS
 from streamproc.domain.inputs import read_json
@@ -23,6 +24,11 @@ SEGMENT_ENTERED: Final = "customer.segment.entered"
 SEGMENT_LEFT: Final = "customer.segment.left"
 PUBLICATION_SUCCEEDED: Final = "customer.publication.succeeded"
 
+# Compiled code looks up a name from a module that is not compiled whenever it uses it; those of its own it has at hand.
+_KNOWN_EVENTS: Final = KNOWN_EVENTS
+_read_outline: Final = read_outline
+_read_plain: Final = read_plain
+
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:)(\d\d)(\.\d+)?(?:[Zz]|([+-](?:[01]\d|2[0-3]):[0-5]\d))", re.ASCII
 )
@@ -33,6 +39,7 @@ LAST_YEAR: Final = 9998
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 @dataclass(slots=True, init=False)  # the `__init__` that a dataclass makes is not compiled
 class Event:
     """A decoded fact about a customer. Nothing of what it says changes once it was read.
@@ -116,7 +123,7 @@ def read_event(key: bytes | None, value: bytes | None, known: bytes | None = Non
     fields are kept.
     """
     if value is not None and len(value) <= INPUT_LIMIT:
-        found = read_outline(value, known)
+        found = _read_outline(value, known)
         if found is not None:
             own_id, kind, created_text, told_id, outline, customer_json, lines = found
             if told_id is None and key is not None:
@@ -148,7 +155,7 @@ def _checked(
     instant = parse_instant(created_at)
     if not event_id or not event_type or instant is None:
         return Parked("invalid_event", _form_problem(event_id, event_type, created_at))
-    if event_type not in KNOWN_EVENTS:
+    if event_type not in _KNOWN_EVENTS:
         return Ignored("unknown_type")
     if type(customer_id) is not str or not customer_id:
         return Parked("invalid_event", "data.customer.id is not a text, or empty", type=event_type)
@@ -181,7 +188,7 @@ def parse_date_time(text: str) -> datetime | None:
 
     A leap second is read as the second after :59. Digits beyond microseconds are cut.
     """
-    plain = read_plain(text)
+    plain = _read_plain(text)
     return parse_any_form(text) if plain is None else plain
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from streamproc.domain.events import Event
 from streamproc.domain.lines import Line, read_lines
 from streamproc.domain.profiles import Profile
@@ -9,6 +11,7 @@ from streamproc.domain.profiles import Profile
 _NOTHING: Final[dict[str, Any]] = {}
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Facts:
     """One event and its customer, as they are after the event's own changes to the state.
 

@@ -6,9 +6,10 @@ same for all jobs of an event once per event (`Occurrence`); a job is the join o
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
+from mypy_extensions import mypyc_attr
 
 from streamproc.domain.catalogue import CHANNELS, Contact
 from streamproc.domain.configuration import InForce
@@ -19,6 +20,12 @@ from streamproc.domain.messages import SEPARATOR, Header, Message, derived_id, j
 from streamproc.domain.templates import Template, compile_template, compile_texts
 from streamproc.topics import OUTPUT_LIMIT
 
+# Compiled code looks up a name from a module that is not compiled whenever it uses it; those of its own it has at hand.
+_cause_of_event: Final = cause_of_event
+_derived_id: Final = derived_id
+_end_of_job: Final = end_of_job
+_job_message: Final = job_message
+
 Undeliverable = Literal["unsubscribed", "missing_contact", "unknown_customer"]
 ActionObjects = Mapping[str, dict[str, Any]]
 
@@ -27,6 +34,7 @@ class JobTooLarge(Exception):
     """A job is larger than its topic takes. The text names the job and holds nothing of the customer."""
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 @dataclass(slots=True, init=False)  # the `__init__` that a dataclass makes is not compiled
 class Cause:
     """What set jobs off: its id, its JSON, and its time as it was written there."""
@@ -43,7 +51,7 @@ class Cause:
     @classmethod
     def of_event(cls, event: Event) -> "Cause":
         """Return the cause of the jobs that an event sets off directly."""
-        body = cause_of_event(event.id, event.type, event.created_text)
+        body = _cause_of_event(event.id, event.type, event.created_text)
         if body is None:
             body = encode_cause(event.id, event.type, event.created_text)
         return Cause(event.id, body, event.created_text)
@@ -90,6 +98,7 @@ class Attached:
         return cls(objects, orjson.dumps(objects))
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Occurrence:
     """One cause meeting one customer: what all jobs that follow have in common, each part made when first needed."""
 
@@ -124,11 +133,11 @@ class Occurrence:
 
         The distribution's version is no part of it, so an edit cannot send twice.
         """
-        return derived_id(b"job_", self._cause_id, self.key, rest)
+        return _derived_id(b"job_", self._cause_id, self.key, rest)
 
     def publication_id(self, rest: bytes) -> bytes:
         """Return the id of the request, and of its publication, of which `rest` is the distribution's part."""
-        return derived_id(b"pub_", self._cause_id, self.key, rest)
+        return _derived_id(b"pub_", self._cause_id, self.key, rest)
 
     def is_silenced(self, channel: str) -> bool:
         """Tell whether the customer has unsubscribed from a channel."""
@@ -169,7 +178,7 @@ class Occurrence:
         if contact is not None and (type(address) is not str or not address):
             return None
         customer_id, name, cause = self.facts.event.customer_id, profile.get("name"), self.cause
-        end = end_of_job(customer_id, contact, address, name, cause.body, cause.created_at)
+        end = _end_of_job(customer_id, contact, address, name, cause.body, cause.created_at)
         if end is None:
             end = encode_end(customer_id, contact, address, name, cause.body, cause.created_at)
         return end
@@ -212,7 +221,7 @@ class ChannelJobs:
             return
         own_id = occurrence.job_id(self.id_rest)
         rendered = b"" if self.render is None else self.render(occurrence, own_id, attached)
-        message = job_message(occurrence.key, own_id, self.fixed, rendered, end, self.headers, occurrence.cause_header)
+        message = _job_message(occurrence.key, own_id, self.fixed, rendered, end, self.headers, occurrence.cause_header)
         size = len(message[1])
         if size > OUTPUT_LIMIT:
             name = f"deliveries.{self.channel} of distribution {self.headers[0][1].decode()}"

@@ -26,6 +26,14 @@ from streamproc.domain.columns import (
 from streamproc.domain.events import Event, parse_instant
 from streamproc.domain.plain_columns import OTHER_WAY, TIME, TIMES
 
+# Compiled code looks up a name from a module that is not compiled whenever it uses it; those of its own it has at hand.
+_appended: Final = appended
+_as_field: Final = as_field
+_field_at: Final = field_at
+_oldest: Final = oldest
+_place_of: Final = place_of
+_write_times: Final = write_times
+
 #: How many orders are remembered one by one.
 REMEMBERED: Final = 50
 ORDER_EVENTS: Final = frozenset(
@@ -67,8 +75,8 @@ def orders_after(orders: Orders, event: Event) -> Orders:
     status = order.get("status")
     if type(status) is not str:
         status = _STATUS_OF_EVENT.get(event.type)
-    own_id = as_field(order_id)
-    place = place_of(orders[0], own_id)
+    own_id = _as_field(order_id)
+    place = _place_of(orders[0], own_id)
     if place < 0:
         return _count(orders, own_id, order, event) if status in _COUNTED else orders
     if status is None or status in _COUNTED:
@@ -112,7 +120,7 @@ def from_version_2(told: list[Any]) -> list[Any]:
     """Return the orders of a state that was written as an object of `amount|made|counted` by id, as of version 3."""
     remembered, older, older_sum = told
     entries = [entry.split("|") for entry in remembered.values()]
-    ids = ",".join([as_field(order_id) for order_id in remembered])
+    ids = ",".join([_as_field(order_id) for order_id in remembered])
     columns = [",".join([entry[column] for entry in entries]) for column in range(3)]
     return [ids, *columns, len(remembered), older, older_sum]
 
@@ -122,9 +130,9 @@ def from_version_3(told: list[Any]) -> Orders:
     ids, amounts, made, counted, remembered, older, older_sum = told
     times, others = "", ""
     if remembered:
-        ids = ",".join([as_field(unquote(one)) for one in ids.split(",")])  # they need not have been in ASCII
+        ids = ",".join([_as_field(unquote(one)) for one in ids.split(",")])  # they need not have been in ASCII
         for microseconds, text in zip(made.split(","), counted.split(","), strict=True):
-            times += write_times(_EPOCH + timedelta(microseconds=int(microseconds)), text)
+            times += _write_times(_EPOCH + timedelta(microseconds=int(microseconds)), text)
             others = _others_with(others, times, text)
     return [ids, amounts, times, others, older, older_sum]
 
@@ -132,21 +140,21 @@ def from_version_3(told: list[Any]) -> Orders:
 def _count(orders: Orders, own_id: str, order: dict[str, Any], event: Event) -> Orders:
     made_at = order.get("created_at")
     made = parse_instant(made_at) if type(made_at) is str else None
-    own_times = write_times(made or event.created_at, event.created_text)
+    own_times = _write_times(made or event.created_at, event.created_text)
     ids, amounts, times, others, older, older_sum = orders
     gone = -1
     if _remembered(orders) >= REMEMBERED:
-        gone = oldest(times)
+        gone = _oldest(times)
         if own_times[:TIME] < times[gone * TIMES : gone * TIMES + TIME]:
             # Whether it has been counted before is not known any more.
             return orders
-        older, older_sum = older + 1, _sum(older_sum, orjson.loads(field_at(amounts, gone)))
+        older, older_sum = older + 1, _sum(older_sum, orjson.loads(_field_at(amounts, gone)))
         times, others = _times_without(times, others, gone)
     times += own_times
     told = _amount(order)
     return [
-        appended(ids, own_id, gone),
-        appended(amounts, _written(0 if told is None else told), gone),
+        _appended(ids, own_id, gone),
+        _appended(amounts, _written(0 if told is None else told), gone),
         times,
         _others_with(others, times, event.created_text),
         older,
@@ -157,7 +165,7 @@ def _count(orders: Orders, own_id: str, order: dict[str, Any], event: Event) -> 
 def _correct(orders: Orders, place: int, order: dict[str, Any]) -> Orders:
     """Take over the amount of an order that counts already; its place in the order stays."""
     amount = _amount(order)
-    if amount is None or amount == orjson.loads(field_at(orders[1], place)):
+    if amount is None or amount == orjson.loads(_field_at(orders[1], place)):
         return orders
     return [orders[0], replaced(orders[1], place, _written(amount)), *orders[2:]]
 
@@ -184,7 +192,7 @@ def _times_without(times: str, others: str, place: int) -> tuple[str, str]:
 
 def _others_with(others: str, times: str, text: str) -> str:
     """Return the texts written in an unusual way, with the one of the last order if it is one of them."""
-    return appended(others, text, -1) if times.endswith(OTHER_WAY) else others
+    return _appended(others, text, -1) if times.endswith(OTHER_WAY) else others
 
 
 def _last(column: str) -> str | None:

@@ -64,6 +64,9 @@ from streamproc.processing.sends import SENDING
 from streamproc.processing.updates import Update
 from streamproc.topics import OUTPUT_LIMIT, Topic
 
+# Compiled code looks up a name from a module that is not compiled whenever it uses it; those of its own it has at hand.
+_FEED_ONLY_EVENTS: Final = FEED_ONLY_EVENTS
+
 #: The label of events whose type could not be read or is not known; labels must stay few.
 UNKNOWN_TYPE = "unknown"
 
@@ -203,7 +206,7 @@ class CustomerChunk:
                 return self._state_too_large(size)
         if sender is not None:
             sender.send(event.customer_id, after, self._outgoing)
-        elif after is not None and event.type not in FEED_ONLY_EVENTS:
+        elif after is not None and event.type not in _FEED_ONLY_EVENTS:
             self._emit(event, after, None)
         if after is not None and moves:
             cause = Cause.of_event(event) if sender is None else sender.cause

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from streamproc.domain.customers import CustomerState, decode_customer, encode_customer
 from streamproc.processing.processor import Store
 from streamproc.topics import OUTPUT_LIMIT
@@ -47,6 +49,7 @@ class DecodedStates:
         self._old.pop(key, None)
 
 
+@mypyc_attr(acyclic=True)
 class _Staged:
     """A customer in a chunk's hands: the state by now, None without one, and at most how many bytes its record has."""
 

@@ -8,10 +8,14 @@ the window: a hundred thousand at one event a chunk, about fifty at two thousand
 
 from collections import deque
 from heapq import heappop, heappush
+from typing import Final
 
 from xxhash import xxh3_64_digest
 
 from streamproc.processing.processor import Store
+
+# Compiled code looks up a name from a module that is not compiled whenever it uses it; those of its own it has at hand.
+_digest: Final = xxh3_64_digest
 
 #: How many processed ids a partition remembers.
 WINDOW = 100_000
@@ -23,7 +27,7 @@ _NUMBER_BYTES = 8
 
 def hash_id(event_id: str) -> bytes:
     """Return what is remembered of an id; one new id in 10^14 meets a window by chance."""
-    return xxh3_64_digest(event_id.encode())
+    return _digest(event_id.encode())
 
 
 class StagedIds:
