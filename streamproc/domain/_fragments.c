@@ -8,7 +8,16 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Where a fragment is put; first without a place, to find how long it is. */
+enum {
+    /* More than all that stands around the given texts in a fragment, quotes included. */
+    FRAME = 128,
+    /* Fragments that can have no more bytes are put here first: how long they become need not be known then. */
+    USUAL = 2048,
+    /* Of a character in UTF-8. */
+    MOST_BYTES = 4
+};
+
+/* Where a fragment is put, with room for all of it. */
 typedef struct {
     char *at;
     Py_ssize_t length;
@@ -18,9 +27,7 @@ typedef struct {
 
 static inline void put(Target *target, const char *text, Py_ssize_t length)
 {
-    if (target->at != NULL) {
-        memcpy(target->at + target->length, text, (size_t)length);
-    }
+    memcpy(target->at + target->length, text, (size_t)length);
     target->length += length;
 }
 
@@ -56,24 +63,33 @@ static bool put_character(Target *target, Py_UCS4 character)
     return true;
 }
 
-/* Tells whether something of these bytes is escaped in JSON; of each eight at once. */
+/* Has a top bit set where something of eight bytes is escaped in JSON. */
+static inline uint64_t escaped_in(const unsigned char *at)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t eight, quotes, slashes;
+    memcpy(&eight, at, 8);
+    quotes = eight ^ ones * '"';
+    slashes = eight ^ ones * '\\';
+    /* Of ASCII only: a byte less than a number wraps around its top bit. */
+    return (eight - ones * 0x20) | (quotes - ones) | (slashes - ones);
+}
+
+/* Tells whether something of these bytes is escaped in JSON; of each eight at once, the last eight perhaps again. */
 static bool has_escaped(const unsigned char *at, Py_ssize_t length)
 {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t found = 0;
-    for (; length >= 8; at += 8, length -= 8) {
-        uint64_t eight, quotes, slashes;
-        memcpy(&eight, at, 8);
-        quotes = eight ^ ones * '"';
-        slashes = eight ^ ones * '\\';
-        /* Of ASCII only: a byte less than a number wraps around its top bit. */
-        found |= (eight - ones * 0x20) | (quotes - ones) | (slashes - ones);
+    bool any = false;
+    if (length < 8) {
+        for (; length > 0; at++, length--) {
+            any |= *at < 0x20 || *at == '"' || *at == '\\';
+        }
+        return any;
     }
-    bool any = (found & tops) != 0;
-    for (; length > 0; at++, length--) {
-        any |= *at < 0x20 || *at == '"' || *at == '\\';
+    uint64_t found = escaped_in(at + length - 8);
+    for (; length > 8; at += 8, length -= 8) {
+        found |= escaped_in(at);
     }
-    return any;
+    return (found & 0x8080808080808080u) != 0;
 }
 
 /* Puts a text as JSON; false where it has something that is escaped. */
@@ -83,7 +99,7 @@ static bool put_text(Target *target, PyObject *text)
     const void *data = PyUnicode_DATA(text);
     PUT(target, "\"");
     if (PyUnicode_IS_ASCII(text)) {
-        if (target->at == NULL && has_escaped(data, length)) {
+        if (has_escaped(data, length)) {
             return false;
         }
         put(target, data, length);
@@ -101,18 +117,43 @@ static bool put_text(Target *target, PyObject *text)
 
 typedef bool (*Put)(Target *target, PyObject *const *given);
 
-/* Makes the bytes that a function puts; None where it leaves them to the encoder. */
-static PyObject *make(Put put_all, PyObject *const *given)
+/* Returns more bytes than a fragment of the given texts and bytes has; those that are none of these are left out. */
+static Py_ssize_t most_bytes(PyObject *const *given, Py_ssize_t count)
 {
-    Target target = {NULL, 0};
+    Py_ssize_t most = FRAME;
+    for (Py_ssize_t place = 0; place < count; place++) {
+        PyObject *one = given[place];
+        if (PyBytes_CheckExact(one)) {
+            most += PyBytes_GET_SIZE(one);
+        } else if (PyUnicode_CheckExact(one)) {
+            most += PyUnicode_GET_LENGTH(one) * (PyUnicode_IS_ASCII(one) ? 1 : MOST_BYTES);
+        }
+    }
+    return most;
+}
+
+/* Makes the bytes that a function puts; None where it leaves them to the encoder. */
+static PyObject *make(Put put_all, PyObject *const *given, Py_ssize_t count)
+{
+    char usual[USUAL];
+    Py_ssize_t most = most_bytes(given, count);
+    if (most <= USUAL) {
+        Target target = {usual, 0};
+        if (!put_all(&target, given)) {
+            Py_RETURN_NONE;
+        }
+        return PyBytes_FromStringAndSize(usual, target.length);
+    }
+    PyObject *made = PyBytes_FromStringAndSize(NULL, most);
+    if (made == NULL) {
+        return NULL;
+    }
+    Target target = {PyBytes_AS_STRING(made), 0};
     if (!put_all(&target, given)) {
+        Py_DECREF(made);
         Py_RETURN_NONE;
     }
-    PyObject *made = PyBytes_FromStringAndSize(NULL, target.length);
-    if (made != NULL) {
-        target = (Target){PyBytes_AS_STRING(made), 0};
-        put_all(&target, given);
-    }
+    _PyBytes_Resize(&made, target.length); /* without memory there is none any more */
     return made;
 }
 
@@ -174,7 +215,7 @@ static PyObject *cause_of_event(PyObject *Py_UNUSED(module), PyObject *const *gi
         PyErr_SetString(PyExc_TypeError, "three texts are needed");
         return NULL;
     }
-    return make(put_cause, given);
+    return make(put_cause, given, count);
 }
 
 static PyObject *end_of_job(PyObject *Py_UNUSED(module), PyObject *const *given, Py_ssize_t count)
@@ -185,7 +226,7 @@ static PyObject *end_of_job(PyObject *Py_UNUSED(module), PyObject *const *given,
         PyErr_SetString(PyExc_TypeError, "three texts, a name, a cause in JSON and a time are needed");
         return NULL;
     }
-    return make(put_end, given);
+    return make(put_end, given, count);
 }
 
 static PyMethodDef methods[] = {

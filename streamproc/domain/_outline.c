@@ -251,37 +251,59 @@ static PyObject *make_text(Place start, Place end)
     return text;
 }
 
+/* A name's ends: its first and its last eight bytes, all of it where it has no more than sixteen. */
+typedef struct {
+    uint64_t first, last;
+} Ends;
+
+typedef struct {
+    PyObject *name;
+    size_t length;
+    Ends ends;
+    unsigned char bytes[LONGEST_NAME];
+} Name;
+
+static inline Ends ends_of(Place start, size_t length)
+{
+    uint32_t front, back;
+    Ends ends = {0, 0};
+    if (length >= 8) {
+        memcpy(&ends.first, start, 8);
+        memcpy(&ends.last, start + length - 8, 8);
+    } else if (length >= 4) {
+        memcpy(&front, start, 4);
+        memcpy(&back, start + length - 4, 4);
+        ends.first = front | (uint64_t)back << 32;
+    } else if (length > 0) {
+        ends.first = start[0] | (uint64_t)start[length / 2] << 8 | (uint64_t)start[length - 1] << 16;
+    }
+    return ends;
+}
+
 /* Makes the name of a member or a type, or finds the one that was made of the same bytes before: few come, and often. */
 static PyObject *make_name(Place start, Place end)
 {
-    static struct {
-        PyObject *name;
-        size_t length;
-        unsigned char bytes[LONGEST_NAME];
-    } names[1 << NAME_BITS];
+    static Name names[1 << NAME_BITS];
     size_t length = (size_t)(end - start);
     if (length > LONGEST_NAME) {
         return make_text(start, end);
     }
-    uint64_t first = 0, last = 0;
-    memcpy(&first, start, length < sizeof first ? length : sizeof first);
-    if (length > sizeof last) {
-        memcpy(&last, end - sizeof last, sizeof last);
-    }
-    uint64_t hash = (first ^ last * 31 ^ length) * 0x9E3779B97F4A7C15u;
-    size_t slot = hash >> (64 - NAME_BITS);
-    if (names[slot].name == NULL || names[slot].length != length || memcmp(names[slot].bytes, start, length) != 0) {
+    Ends ends = ends_of(start, length);
+    Name *kept = &names[((ends.first ^ ends.last * 31 ^ length) * 0x9E3779B97F4A7C15u) >> (64 - NAME_BITS)];
+    if (kept->name == NULL || kept->length != length || kept->ends.first != ends.first ||
+        kept->ends.last != ends.last || (length > 16 && memcmp(kept->bytes, start, length) != 0)) {
         PyObject *name = make_text(start, end);
         if (name == NULL) {
             return NULL;
         }
         /* Those that the program names as well are the very same object then, and compared by that. */
         PyUnicode_InternInPlace(&name);
-        Py_XSETREF(names[slot].name, name);
-        names[slot].length = length;
-        memcpy(names[slot].bytes, start, length);
+        Py_XSETREF(kept->name, name);
+        kept->length = length;
+        kept->ends = ends;
+        memcpy(kept->bytes, start, length);
     }
-    return Py_NewRef(names[slot].name);
+    return Py_NewRef(kept->name);
 }
 
 static Place read_number(Place at, PyObject **value)
@@ -340,11 +362,9 @@ static Place read_array(Reader *reader, Place at, int depth, PyObject **value)
     return NULL;
 }
 
-static bool is_name(Place start, Place end, const char *name)
-{
-    size_t length = strlen(name);
-    return (size_t)(end - start) == length && memcmp(start, name, length) == 0;
-}
+/* With the length of what is written there, a comparison is an instruction or two. */
+#define IS_NAME(start, end, name) \
+    ((size_t)((end) - (start)) == sizeof name - 1 && memcmp((start), "" name, sizeof name - 1) == 0)
 
 /* Notes where the value of a member stands; of two equal names the last one would count, so that is refused. */
 static Place note(Piece *piece, Place at, Place last, int depth)
@@ -392,33 +412,33 @@ static Place read_member(Reader *reader, Place name, Place name_end, Place at, i
 {
     switch (role) {
     case EVENT:
-        if (is_name(name, name_end, "id")) {
+        if (IS_NAME(name, name_end, "id")) {
             return note(&reader->id, at, reader->last, depth);
         }
-        if (is_name(name, name_end, "type")) {
+        if (IS_NAME(name, name_end, "type")) {
             return note(&reader->type, at, reader->last, depth);
         }
-        if (is_name(name, name_end, "created_at")) {
+        if (IS_NAME(name, name_end, "created_at")) {
             return note(&reader->created_at, at, reader->last, depth);
         }
-        if (is_name(name, name_end, "data")) {
+        if (IS_NAME(name, name_end, "data")) {
             return reader->data != NULL ? NULL : read_value(reader, at, depth, DATA, &reader->data);
         }
         return skip_value(at, reader->last, depth);
     case CUSTOMER:
-        return is_name(name, name_end, "id") ? note(&reader->customer_id, at, reader->last, depth)
+        return IS_NAME(name, name_end, "id") ? note(&reader->customer_id, at, reader->last, depth)
                                              : skip_value(at, reader->last, depth);
     case DATA:
-        if (is_name(name, name_end, "customer")) {
+        if (IS_NAME(name, name_end, "customer")) {
             *value = Py_NewRef(Py_None);
             return read_customer(reader, at, depth);
         }
-        if (is_name(name, name_end, "order")) {
+        if (IS_NAME(name, name_end, "order")) {
             return reader->has_order ? NULL : (reader->has_order = true, read_value(reader, at, depth, ORDER, value));
         }
         break;
     case ORDER:
-        if (is_name(name, name_end, "items")) {
+        if (IS_NAME(name, name_end, "items")) {
             return read_lines(reader, at, depth, value);
         }
         break;

@@ -51,6 +51,16 @@ def test_an_end_is_that_of_the_encoder(customer_id: str, contact: str | None, ad
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("letter", ["a", "é", "\U0001f381"])
+@pytest.mark.parametrize("length", [*range(440, 520), *range(1880, 2060, 3), 100_000])
+def test_a_fragment_may_have_any_length(length: int, letter: str) -> None:
+    # Around the most that is put into a buffer of its own first, with one, two and four bytes for each letter.
+    told = (letter * length, "email", "ann@shop.example", letter, CAUSE, "2026-11-24T10:00:00Z")
+    assert end_of_job(*told) == encode_end(*told)
+    assert cause_of_event("evt_1", letter * length, letter) == encode_cause("evt_1", letter * length, letter)
+    assert end_of_job(*(letter * length + '"', *told[1:])) in (None, encode_end(letter * length + '"', *told[1:]))
+
+
 @pytest.mark.parametrize("name", [7, True, ["Ann"], {"first": "Ann"}])
 def test_a_name_that_is_no_text_is_the_encoders(name: object) -> None:
     told = ("cust_1", None, None, name, CAUSE, "2026-11-24T10:00:00Z")

@@ -315,6 +315,21 @@ def test_of_what_every_event_has_the_last_counts(name: str) -> None:
     assert read_whole(value)[name] != EVENT[name]
 
 
+def test_names_that_differ_in_one_letter_are_told_apart() -> None:
+    names = [
+        before + letter + "m" * (length - 1 - len(before))
+        for length in range(1, 61)
+        for before in ("m" * place for place in range(length))
+        for letter in "nx"
+    ]
+    for _ in range(2):  # the second time they are remembered, those that have not taken each other's place
+        for name in names:
+            data = {"customer": CUSTOMER, "order": {name: 1, "items": LINES}}
+            event = read_event(b"cust_1", orjson.dumps({**EVENT, "data": data}))
+            assert isinstance(event, Event)
+            assert list(event.outline["order"]) == [name, "items"]
+
+
 def test_a_bracket_in_a_text_is_not_the_end_of_the_customer() -> None:
     value = orjson.dumps(EVENT).replace(b"Ann Cr", b"Ann}Cr")
     check(value)
