@@ -10,7 +10,7 @@ import sys
 from setuptools import Extension, setup
 
 # What runs for each event. Of the classes, those are marked of which every event makes some and which are in no cycle:
-# the garbage collector need not know of them, and the memory of the latest one to go is the next one's.
+# the garbage collector need not know of them. Where one goes before the next comes, the next one takes its memory.
 EVENT_PATH = (
     "streamproc/domain/attributes.py",
     "streamproc/domain/custom_events.py",

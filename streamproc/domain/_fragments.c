@@ -11,7 +11,7 @@
 enum {
     /* More than all that stands around the given texts in a fragment, quotes included. */
     FRAME = 128,
-    /* Fragments that can have no more bytes are put here first: how long they become need not be known then. */
+    /* Fragments that can have no more bytes are put on the stack first, others into memory that is let go again. */
     USUAL = 2048,
     /* Of a character in UTF-8. */
     MOST_BYTES = 4
@@ -137,23 +137,14 @@ static PyObject *make(Put put_all, PyObject *const *given, Py_ssize_t count)
 {
     char usual[USUAL];
     Py_ssize_t most = most_bytes(given, count);
-    if (most <= USUAL) {
-        Target target = {usual, 0};
-        if (!put_all(&target, given)) {
-            Py_RETURN_NONE;
-        }
-        return PyBytes_FromStringAndSize(usual, target.length);
+    Target target = {most <= USUAL ? usual : PyMem_Malloc((size_t)most), 0};
+    if (target.at == NULL) {
+        return PyErr_NoMemory();
     }
-    PyObject *made = PyBytes_FromStringAndSize(NULL, most);
-    if (made == NULL) {
-        return NULL;
+    PyObject *made = put_all(&target, given) ? PyBytes_FromStringAndSize(target.at, target.length) : Py_NewRef(Py_None);
+    if (target.at != usual) {
+        PyMem_Free(target.at);
     }
-    Target target = {PyBytes_AS_STRING(made), 0};
-    if (!put_all(&target, given)) {
-        Py_DECREF(made);
-        Py_RETURN_NONE;
-    }
-    _PyBytes_Resize(&made, target.length); /* without memory there is none any more */
     return made;
 }
 
