@@ -42,6 +42,12 @@ _STATE["properties"] |= {
     "events": {"description": "by name: how often, and when last", "type": "object"},
     "points": {"description": "by campaign: points, and the campaign's name", "type": "object"},
     "tiers": {"description": "by campaign: the tier's id, and the campaign's name", "type": "object"},
+    "told": {
+        "description": "the words in which an event told of the customer last, without `summary`, `loyalty` and "
+        "`referrals`: their XXH3 hash of 64 bits",
+        "type": "string",
+        "pattern": "^[0-9a-f]{16}$",
+    },
 }
 _CODE_REQUEST = object_schema(
     id={"type": "string", "pattern": "^pub_[0-9a-f]{32}$"},

@@ -4,7 +4,8 @@
    All of it is checked to be JSON here, as strictly as the decoder does it. Whatever is unusual (an escape anywhere, a
    name that comes twice where it matters, a number with an exponent or of more than 18 characters, nesting of more than
    32) is refused, and the event is then decoded whole: only the decoder says what is wrong with an event. Only a
-   customer in known words is not looked at again.
+   customer in known words is not looked at again. Its words are its bytes without the values of upstream's own sums,
+   which nobody here reads and nearly every event changes.
 
    A bytes object ends with a NUL, which ends or refuses whatever is read here: nothing reads beyond it. */
 
@@ -28,7 +29,11 @@ enum {
     MEMBERS = 10,
     /* Names and types that are kept; longer ones are made each time. */
     NAME_BITS = 12,
-    LONGEST_NAME = 56
+    LONGEST_NAME = 56,
+    /* There are so many names of sums; a customer with more of them tells one twice. */
+    SUMS = 3,
+    /* What words have in the place of a sum: no JSON holds this byte. */
+    CUT = 1
 };
 
 typedef const unsigned char *Place;
@@ -42,7 +47,8 @@ typedef struct {
     Place last;
     const char *known; /* the words in which the customer may be told once more, NULL where there are none */
     Py_ssize_t known_length;
-    Piece id, type, created_at, customer, customer_id, lines;
+    Piece id, type, created_at, customer, customer_id, lines, sums[SUMS];
+    int sums_found;
     bool has_order;
     PyObject *data;
 } Reader;
@@ -376,7 +382,38 @@ static Place note(Piece *piece, Place at, Place last, int depth)
     return piece->end = skip_value(at, last, depth);
 }
 
+static Place note_sum(Reader *reader, Place at, int depth)
+{
+    if (reader->sums_found == SUMS) {
+        return NULL;
+    }
+    Piece *sum = &reader->sums[reader->sums_found++];
+    sum->start = at;
+    return sum->end = skip_value(at, reader->last, depth);
+}
+
 static Place read_members(Reader *reader, Place at, int depth, Role role, PyObject *object);
+
+/* Skips a customer in the known words, of which only the sums are looked at; NULL where the words are others. */
+static Place skip_known(Reader *reader, Place at, int depth)
+{
+    const char *known = reader->known, *last = known + reader->known_length;
+    for (;;) {
+        const char *cut = memchr(known, CUT, (size_t)(last - known));
+        Py_ssize_t length = (cut == NULL ? last : cut) - known;
+        if (reader->last - at < length || memcmp(at, known, (size_t)length) != 0) {
+            return NULL;
+        }
+        at += length;
+        if (cut == NULL) {
+            return at;
+        }
+        if ((at = note_sum(reader, at, depth)) == NULL) {
+            return NULL;
+        }
+        known = cut + 1;
+    }
+}
 
 /* Skips the customer, and notes where it stands; one in the known words was looked at with the event before. */
 static Place read_customer(Reader *reader, Place at, int depth)
@@ -385,11 +422,11 @@ static Place read_customer(Reader *reader, Place at, int depth)
         return NULL;
     }
     reader->customer.start = at;
-    if (reader->known != NULL && reader->last - at >= reader->known_length &&
-        memcmp(at, reader->known, (size_t)reader->known_length) == 0) {
-        return reader->customer.end = at + reader->known_length;
+    if (reader->known != NULL && (reader->customer.end = skip_known(reader, at, depth + 1)) != NULL) {
+        return reader->customer.end;
     }
     reader->known = NULL;
+    reader->sums_found = 0;
     if (*at != '{' || depth >= DEPTH) {
         return NULL;
     }
@@ -426,8 +463,14 @@ static Place read_member(Reader *reader, Place name, Place name_end, Place at, i
         }
         return skip_value(at, reader->last, depth);
     case CUSTOMER:
-        return IS_NAME(name, name_end, "id") ? note(&reader->customer_id, at, reader->last, depth)
-                                             : skip_value(at, reader->last, depth);
+        if (IS_NAME(name, name_end, "id")) {
+            return note(&reader->customer_id, at, reader->last, depth);
+        }
+        if (IS_NAME(name, name_end, "summary") || IS_NAME(name, name_end, "loyalty") ||
+            IS_NAME(name, name_end, "referrals")) {
+            return note_sum(reader, at, depth);
+        }
+        return skip_value(at, reader->last, depth);
     case DATA:
         if (IS_NAME(name, name_end, "customer")) {
             *value = Py_NewRef(Py_None);
@@ -549,6 +592,29 @@ static PyObject *bytes_of(const Piece *piece)
     return PyBytes_FromStringAndSize((const char *)piece->start, piece->end - piece->start);
 }
 
+/* Makes the words in which the customer is told, where they are not its bytes: with a byte in place of each sum. */
+static PyObject *words_of(const Reader *reader)
+{
+    Py_ssize_t length = reader->customer.end - reader->customer.start;
+    for (int place = 0; place < reader->sums_found; place++) {
+        length -= reader->sums[place].end - reader->sums[place].start - 1;
+    }
+    PyObject *words = PyBytes_FromStringAndSize(NULL, length);
+    if (words == NULL) {
+        return NULL;
+    }
+    char *to = PyBytes_AS_STRING(words);
+    Place from = reader->customer.start;
+    for (int place = 0; place < reader->sums_found; place++) {
+        const Piece *sum = &reader->sums[place];
+        to = (char *)memcpy(to, from, (size_t)(sum->start - from)) + (sum->start - from);
+        *to++ = CUT;
+        from = sum->end;
+    }
+    memcpy(to, from, (size_t)(reader->customer.end - from));
+    return words;
+}
+
 /* Puts parts into a tuple. Each is missing only for want of memory; then there is none, and the others are let go of. */
 static PyObject *tuple_of(PyObject **parts, Py_ssize_t count)
 {
@@ -602,13 +668,16 @@ static PyObject *read_outline(PyObject *Py_UNUSED(module), PyObject *const *give
         Py_RETURN_NONE;
     }
     bool has_lines = reader.lines.start != NULL && reader.lines.end - reader.lines.start >= SHORTEST_LINES;
+    bool is_known = reader.known != NULL, has_sums = reader.sums_found > 0;
+    PyObject *customer = is_known && !has_sums ? Py_NewRef(known) : bytes_of(&reader.customer);
     PyObject *parts[] = {
         text_of(&reader.id),
         make_name(reader.type.start + 1, reader.type.end - 1),
         text_of(&reader.created_at),
-        reader.known != NULL ? Py_NewRef(Py_None) : text_of(&reader.customer_id),
+        is_known ? Py_NewRef(Py_None) : text_of(&reader.customer_id),
         reader.data,
-        reader.known != NULL ? Py_NewRef(known) : bytes_of(&reader.customer),
+        customer,
+        is_known ? Py_NewRef(known) : has_sums ? words_of(&reader) : Py_XNewRef(customer),
         has_lines ? bytes_of(&reader.lines) : Py_NewRef(Py_None),
     };
     return tuple_of(parts, sizeof parts / sizeof *parts);

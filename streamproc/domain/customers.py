@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 from mypy_extensions import mypyc_attr
+from xxhash import xxh3_64_hexdigest
 
 from streamproc.domain.custom_events import CUSTOM_EVENT, Occurrences, occurrences_after
 from streamproc.domain.events import Event
@@ -23,6 +24,8 @@ from streamproc.errors import FatalError
 STATE_VERSION: Final = 4
 _START: Final = b'{"v":%d,"profile":' % STATE_VERSION
 
+# Compiled code looks up a name from a module that is not compiled whenever it uses it; those of its own it has at hand.
+_digest: Final = xxh3_64_hexdigest
 
 # How many bytes of what an event has told of its customer are remembered at most: most of it may be nothing to keep.
 _REMEMBERED_BYTES: Final = 2048
@@ -37,8 +40,8 @@ class CustomerState:
 
     `memberships` are the ids of the segments it belongs to, sorted; `occurrences` its custom events by name. `now` is
     the latest time at which something about it was decided: that of its latest event, profile record or tick.
-    `customer_json` is what an event has told of the customer last: laid over the profile once more, it changes nothing.
-    It is not written.
+    `words` are those in which an event has told of the customer last: laid over the profile once more, they change
+    nothing. They are not written, but `told` is, 64 bits of their hash: whoever reads a state back knows them again.
 
     What is found out about a state is kept with it, the same for whoever holds it: `profile_json`, its profile in JSON,
     and `size`, how many bytes its record has; None and 0 until that is known.
@@ -51,7 +54,8 @@ class CustomerState:
     points: ByCampaign
     tiers: ByCampaign
     now: datetime | None
-    customer_json: bytes | None
+    words: bytes | None
+    told: str | None
     profile_json: bytes | None = field(init=False, compare=False, repr=False)
     size: int = field(init=False, compare=False, repr=False)
 
@@ -64,7 +68,8 @@ class CustomerState:
         points: ByCampaign,
         tiers: ByCampaign,
         now: datetime | None,
-        customer_json: bytes | None = None,
+        words: bytes | None = None,
+        told: str | None = None,
     ) -> None:
         self.profile = profile
         self.memberships = memberships
@@ -73,7 +78,8 @@ class CustomerState:
         self.points = points
         self.tiers = tiers
         self.now = now
-        self.customer_json = customer_json
+        self.words = words
+        self.told = told
         self.profile_json = None
         self.size = 0
 
@@ -87,7 +93,8 @@ class CustomerState:
 
     def _with(self, memberships: list[str], now: datetime | None) -> "CustomerState":
         orders, occurrences, points, tiers = self.orders, self.occurrences, self.points, self.tiers
-        state = CustomerState(self.profile, memberships, orders, occurrences, points, tiers, now, self.customer_json)
+        words, told = self.words, self.told
+        state = CustomerState(self.profile, memberships, orders, occurrences, points, tiers, now, words, told)
         return _handed_on(self, state)
 
 
@@ -101,12 +108,10 @@ def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) 
     `keep_time` says that the event's time alone is something new. It is so while some segment depends on the date;
     without one, the time is noted together with whatever else changes, and need not be written with every event.
     """
-    kind, customer_json, profile = event.type, event.customer_json, state.profile
-    # Mostly an event tells of its customer in the words of the one before, which need not even be decoded then.
-    if customer_json is None or customer_json != state.customer_json:
-        profile = merge_profile(profile, event.customer)
-        if customer_json is not None and len(customer_json) > _REMEMBERED_BYTES:
-            customer_json = None
+    kind, words = event.type, event.words
+    profile, told = _profile_after(state, event, words)
+    if words is not None and len(words) > _REMEMBERED_BYTES:
+        words = None
     orders, occurrences, points, tiers = state.orders, state.occurrences, state.points, state.tiers
     if kind in ORDER_EVENTS:
         orders = orders_after(orders, event)
@@ -121,8 +126,21 @@ def after_event(state: CustomerState, event: Event, *, keep_time: bool = False) 
     elif profile is state.profile and not keep_time:
         return state
     now = latest(state.now, event.created_at)
-    after = CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now, customer_json)
+    after = CustomerState(profile, state.memberships, orders, occurrences, points, tiers, now, words, told)
     return _handed_on(state, after)
+
+
+def _profile_after(state: CustomerState, event: Event, words: bytes | None) -> tuple[Profile, str | None]:
+    """Return the profile with what an event tells, and the hash of its words.
+
+    Mostly an event tells of its customer in the words of the one before, which need not even be decoded then.
+    """
+    if words is None:
+        return merge_profile(state.profile, event.customer), None
+    if words == state.words:
+        return state.profile, state.told
+    told = _digest(words)
+    return (state.profile if told == state.told else merge_profile(state.profile, event.customer)), told
 
 
 def after_record(
@@ -188,6 +206,8 @@ def encode_customer(state: CustomerState) -> bytes:
         record["points"] = state.points
     if state.tiers:
         record["tiers"] = state.tiers
+    if state.told is not None:
+        record["told"] = state.told
     value = b"".join((_START, profile_json, b",", orjson.dumps(record)[1:]))
     state.size = len(value)
     return value
@@ -207,6 +227,7 @@ def decode_customer(value: bytes) -> CustomerState:
         get("points", NEW_CUSTOMER.points),
         get("tiers", NEW_CUSTOMER.tiers),
         None if now is None else datetime.fromisoformat(now),
+        told=get("told"),
     )
     state.size = len(value)
     return state

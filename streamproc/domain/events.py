@@ -46,8 +46,8 @@ class Event:
 
     `outline` is its `data`; `created_at` keeps the offset that it was sent with, and `created_text` is how it was
     written. `key` is its customer's id in UTF-8. `lines` are those of its order in JSON until they are decoded;
-    `customer_json` is its customer in JSON, and stays. Where they are not decoded, `outline` has null in their places:
-    `data` is for whoever may read them.
+    `customer_json` is its customer in JSON, and stays; `words` is the same without upstream's own sums, as the outline
+    tells it. Where they are not decoded, `outline` has null in their places: `data` is for whoever may read them.
     """
 
     id: str
@@ -57,6 +57,7 @@ class Event:
     customer_id: str
     outline: dict[str, Any]
     customer_json: bytes | None
+    words: bytes | None
     lines: bytes | None
     key: bytes
 
@@ -69,6 +70,7 @@ class Event:
         customer_id: str,
         outline: dict[str, Any],
         customer_json: bytes | None = None,
+        words: bytes | None = None,
         lines: bytes | None = None,
         key: bytes | None = None,
     ) -> None:
@@ -79,6 +81,7 @@ class Event:
         self.customer_id = customer_id
         self.outline = outline
         self.customer_json = customer_json
+        self.words = customer_json if words is None else words
         self.lines = lines
         self.key = customer_id.encode() if key is None else key
 
@@ -118,18 +121,19 @@ class Event:
 def read_event(key: bytes | None, value: bytes | None, known: bytes | None = None) -> Event | Ignored | Parked:
     """Check the bytes of a record of `customer-events` and decode them.
 
-    `known` is the customer in JSON as an event with this key has told of it before, which the caller has to answer for:
-    in the same words it is not looked at again. Of two equal keys in one JSON object the last one counts. Unknown
+    `known` is the words in which an event with this key has told of its customer before, which the caller has to answer
+    for: in the same words it is not looked at again. Of two equal keys in one JSON object the last one counts. Unknown
     fields are kept.
     """
     if value is not None and len(value) <= INPUT_LIMIT:
         found = _read_outline(value, known)
         if found is not None:
-            own_id, kind, created_text, told_id, outline, customer_json, lines = found
+            own_key = None
+            own_id, kind, created_text, told_id, outline, customer_json, words, lines = found
             if told_id is None and key is not None:
                 # In the known words it is the customer of this key.
-                return _checked(key, own_id, kind, created_text, key.decode(), key, outline, customer_json, lines)
-            return _checked(key, own_id, kind, created_text, told_id, None, outline, customer_json, lines)
+                told_id, own_key = key.decode(), key
+            return _checked(key, own_id, kind, created_text, told_id, own_key, outline, customer_json, words, lines)
     body = read_json(value)
     if type(body) is not dict:
         return body if isinstance(body, Parked) else Parked("invalid_event", "not an object")
@@ -138,7 +142,7 @@ def read_event(key: bytes | None, value: bytes | None, known: bytes | None = Non
         return Parked("invalid_event", _form_problem(event_id, event_type, created_at))
     customer: Any = data.get("customer")
     customer_id = customer.get("id") if type(customer) is dict else None
-    return _checked(key, event_id, event_type, created_at, customer_id, None, data, None, None)
+    return _checked(key, event_id, event_type, created_at, customer_id, None, data, None, None, None)
 
 
 def _checked(
@@ -150,6 +154,7 @@ def _checked(
     customer_key: bytes | None,
     data: dict[str, Any],
     customer_json: bytes | None,
+    words: bytes | None,
     lines: bytes | None,
 ) -> Event | Ignored | Parked:
     instant = parse_instant(created_at)
@@ -162,7 +167,7 @@ def _checked(
     own_key = customer_id.encode() if customer_key is None else customer_key
     if key != own_key:
         return Parked("wrong_key", "the record's key is not data.customer.id", type=event_type)
-    return Event(event_id, event_type, instant, created_at, customer_id, data, customer_json, lines, own_key)
+    return Event(event_id, event_type, instant, created_at, customer_id, data, customer_json, words, lines, own_key)
 
 
 def text_in(value: Any, name: str) -> str | None:

@@ -15,8 +15,8 @@ TOO_DEEP = f"the customer is nested deeper than {MAX_DEPTH} levels"
 
 Profile = dict[str, Any]
 
-# Upstream's own sums. Ours are counted from the events, and the two must not be mixed.
-_COUNTED_HERE: Final = frozenset({"summary", "loyalty", "referrals"})
+#: Upstream's own sums. Ours are counted from the events, and the two must not be mixed. (`_outline.c` knows them too.)
+COUNTED_HERE: Final = frozenset({"summary", "loyalty", "referrals"})
 #: The objects of a profile that are merged key by key.
 MERGED_BY_KEY: Final = ("metadata", "address")
 # Fields from which on encoding the whole is quicker than looking at each; below it the loop is.
@@ -41,7 +41,7 @@ def replace_profile(profile: Profile, record: dict[str, Any]) -> Profile:
 
     Returns the very same object when nothing changed.
     """
-    replaced = {key: value for key, value in record.items() if value is not None and key not in _COUNTED_HERE}
+    replaced = {key: value for key, value in record.items() if value is not None and key not in COUNTED_HERE}
     return profile if same_json(profile, replaced) else replaced
 
 
@@ -57,10 +57,10 @@ def merge_profile(profile: Profile, customer: dict[str, Any]) -> Profile:
     for key, value in customer.items():
         before = profile.get(key)
         if type(value) is str:
-            if before == value or key in _COUNTED_HERE:
+            if before == value or key in COUNTED_HERE:
                 continue
             after: Any = value
-        elif value is None or key in _COUNTED_HERE:
+        elif value is None or key in COUNTED_HERE:
             continue
         else:
             after = _merge_value(key, before, value)

@@ -37,7 +37,7 @@ class DecodedStates:
 
     def keep(self, key: bytes, state: CustomerState) -> None:
         """Keep a state that is now in the store, or was found there."""
-        room = state.size + len(state.customer_json or b"") + len(state.profile_json or b"")
+        room = state.size + len(state.words or b"") + len(state.profile_json or b"")
         if self._room < room:
             self._old, self._young, self._room = self._young, {}, _KEPT_BYTES // 2
         self._young[key] = state
@@ -79,12 +79,12 @@ class StagedStates:
         return self._stage(key).state
 
     def known_words(self, key: bytes | None) -> bytes | None:
-        """Return the JSON in which a customer was told of last, None where that is not remembered."""
+        """Return the words in which a customer was told of last, None where that is not remembered."""
         if key is None:
             return None
         staged = self._staged.get(key)
         state = self._decoded.get(key) if staged is None else staged.state
-        return None if state is None else state.customer_json
+        return None if state is None else state.words
 
     def size_after(self, key: bytes, state: CustomerState | None, read: int) -> int:
         """Return at most how many bytes the changed state has; `read` is the size of the input that it comes from.

@@ -2,7 +2,8 @@
 
 The definitions and the events are those of `tests.benchmarks.matching`, here through a real broker: events a second
 from start to end, how long a worker takes until it is ready, and its memory then. What matching alone takes is
-measured in a process of its own.
+measured in a process of its own. Customers are as active as those of `streamproc.local.shop`, a few of them very much.
+What events tell of one stays, but for the sums that upstream keeps; one event in a hundred tells something new.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import psutil
 import uvloop
 
 from streamproc.local.kafka import kafka
+from streamproc.local.shop.people import activity
 from tests.benchmarks.bench_worker import apply, environment, make_topics, rate_of, running_worker
 from tests.benchmarks.definitions import write_records
 from tests.benchmarks.figures import Figure, show
@@ -30,6 +32,7 @@ from tests.support.workers import WorkerProcess
 PARTITIONS = 8
 EVENTS = 200_000
 CUSTOMERS = 20_000
+NEWS_SHARE = 0.01
 MEBIBYTE = 1024 * 1024
 PATIENCE_SECONDS = 300
 
@@ -56,9 +59,13 @@ def _named(one: str) -> dict[str, Any]:
 
 def events(shop: Shop) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of events without end."""
+    customers = [shop.customer(number) for number in range(CUSTOMERS)]
+    weights, ranks = activity(CUSTOMERS), range(CUSTOMERS)
     for number in count():
-        customer = number % CUSTOMERS
-        yield f"cust_{customer:08d}".encode(), shop.event(number, customer)[0]
+        (rank,) = shop.random.choices(ranks, cum_weights=weights)
+        if shop.random.random() < NEWS_SHARE:
+            customers[rank] = shop.customer(rank)
+        yield customers[rank]["id"].encode(), shop.event(number, customers[rank])[0]
 
 
 async def _matching(size: int) -> tuple[float, float]:

@@ -70,21 +70,23 @@ class Shop:
         keys = self.random.sample(sorted(COMMON), common) + self.random.sample(SPECIAL, special)
         return {key: f"{key} {self.skewed(pools[key])}" for key in keys}
 
-    def event(self, number: int, customer: int | None = None) -> tuple[bytes, list[str]]:
+    def customer(self, number: int) -> dict[str, Any]:
+        """Return what events tell of a customer, without sums."""
+        return {
+            "id": f"cust_{number:08d}", "source_id": f"crm-{number}", "name": f"Customer {number}",
+            "email": f"customer{number}@example.com", "phone": "+48123456789",
+            "address": {"city": "Lodz", "country": "PL", "postal_code": "90-001", "line_1": "Piotrkowska 1"},
+            "metadata": self.metadata(2, 2),
+        }  # fmt: skip
+
+    def event(self, number: int, customer: dict[str, Any] | None = None) -> tuple[bytes, list[str]]:
         """Return the bytes of an event of about 850 bytes, and the segments of its customer; each has one of its own.
 
         Unless `customer` says whose it is.
         """
-        kind, owner = self.choose(EVENT_MIX), number if customer is None else customer
+        kind = self.choose(EVENT_MIX)
         segments = sorted({self.one_of("segment") for _ in range(6)})
-        data: dict[str, Any] = {
-            "customer": {
-                "id": f"cust_{owner:08d}", "source_id": f"crm-{owner}", "name": f"Customer {owner}",
-                "email": f"customer{owner}@example.com", "phone": "+48123456789",
-                "address": {"city": "Lodz", "country": "PL", "postal_code": "90-001", "line_1": "Piotrkowska 1"},
-                "metadata": self.metadata(2, 2),
-            }
-        }  # fmt: skip
+        data: dict[str, Any] = {"customer": dict(customer or self.customer(number))}
         if "order" in kind:
             items = [
                 {

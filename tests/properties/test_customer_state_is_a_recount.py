@@ -20,7 +20,8 @@ from streamproc.domain.customers import (
 )
 from streamproc.domain.events import CUSTOMER_DELETED, Event, read_event
 from streamproc.domain.loyalty import loyalty_tier
-from streamproc.local.naive_customers import recount
+from streamproc.domain.profiles import COUNTED_HERE
+from streamproc.local.naive_customers import merged, recount
 from tests.support.customer_strategies import customer_events, histories
 from tests.support.remembered_orders import remembered_orders
 
@@ -31,8 +32,8 @@ LATER = datetime(2030, 1, 1, tzinfo=UTC)
 NAMES = ("cart.abandoned", "cart", "login", "never")
 
 
-def read(event: Json) -> Event:
-    found = read_event(event["data"]["customer"]["id"].encode(), orjson.dumps(event))
+def read(event: Json, words: bytes | None = None) -> Event:
+    found = read_event(event["data"]["customer"]["id"].encode(), orjson.dumps(event), words)
     assert isinstance(found, Event)
     return found
 
@@ -44,7 +45,7 @@ def step(state: CustomerState, event: Event, *, keep_time: bool) -> CustomerStat
 def live(events: list[Json], written_every: int = 1000, *, keep_time: bool = True) -> CustomerState:
     state = NEW_CUSTOMER
     for number, event in enumerate(events, 1):
-        state = step(state, read(event), keep_time=keep_time)
+        state = step(state, read(event, state.words), keep_time=keep_time)
         if number % written_every == 0:
             state = decode_customer(encode_customer(state))
     return state
@@ -52,6 +53,15 @@ def live(events: list[Json], written_every: int = 1000, *, keep_time: bool = Tru
 
 def seen(state: CustomerState, paths: list[str]) -> Json:
     return {path: compile_attribute(path)(state) for path in paths}
+
+
+@given(histories(), st.integers(1, 5))
+def test_the_profile_is_what_the_events_come_to_laid_one_over_the_other(events: list[Json], written_every: int) -> None:
+    naive: Json = {}
+    for event in events:
+        told = {name: value for name, value in event["data"]["customer"].items() if name not in COUNTED_HERE}
+        naive = {} if event["type"] == CUSTOMER_DELETED else merged(naive, told)
+    assert live(events, written_every).profile == naive
 
 
 @given(histories(), st.integers(1, 5))
@@ -129,7 +139,7 @@ def test_a_state_survives_its_bytes(events: list[Json], written_every: int, data
             elif change == "record":
                 state = after_record(state, {"id": "c", "name": "Ann"}, LATER)
     value = encode_customer(state)
-    assert decode_customer(value) == replace(state, customer_json=None)
+    assert decode_customer(value) == replace(state, words=None)
     assert value == encode_customer(replace(state))
     assert [one.size for one in (state, decode_customer(value), state.with_time(LATER))] == [len(value), len(value), 0]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from streamproc.domain.events import Event, read_event
 from streamproc.domain.outcomes import Parked
 from streamproc.domain.outline import read_outline
+from streamproc.domain.profiles import COUNTED_HERE
 from streamproc.topics import INPUT_LIMIT
 
 LINES: list[Any] = [
@@ -109,16 +110,26 @@ def in_full(value: bytes, known: bytes | None = None) -> dict[str, Any] | None:
     outline = read_outline(value, known)
     if outline is None:
         return None
-    own_id, kind, created_at, customer_id, data, customer, lines = outline
-    assert (customer_id is None) == (customer is known)
+    own_id, kind, created_at, customer_id, data, customer, words, lines = outline
+    assert (customer_id is None) == (words is known)
     assert data["customer"] is None
-    data["customer"] = orjson.loads(customer)
+    whole: dict[str, Any] = orjson.loads(customer)
+    assert repr(without_sums(words)) == repr(
+        [(name, None if name in COUNTED_HERE else value) for name, value in whole.items()]
+    )
+    data["customer"] = whole
     if lines is not None:
         assert data["order"]["items"] is None
         data["order"]["items"] = orjson.loads(lines)
     if customer_id is None:
         customer_id = orjson.loads(customer)["id"]
     return {"id": own_id, "type": kind, "created_at": created_at, "customer_id": customer_id, "data": data}
+
+
+def without_sums(words: bytes) -> list[tuple[str, Any]]:
+    """Read what words tell, nulls in the place of sums."""
+    told: dict[str, Any] = orjson.loads(words.replace(b"\x01", b"null"))
+    return list(told.items())
 
 
 def told(body: Any) -> str:
@@ -163,6 +174,71 @@ def test_a_customer_in_known_words_is_those_words() -> None:
     assert (found.customer_id, found.customer) == ("cust_1", CUSTOMER)
     assert found.data == EVENT["data"]
     assert (found.customer_json is words) == (not DECODES_WHOLE)
+
+
+def with_sums(before: Any, behind: Any) -> bytes:
+    """An event of a customer with some of upstream's sums, of which the values are given."""
+    customer = {"loyalty": before, "id": "cust_1", "summary": behind, "name": "Ann", "referrals": {"name": before}}
+    return orjson.dumps({**EVENT, "data": {"customer": customer}})
+
+
+@given(sums=st.lists(VALUES, min_size=4, max_size=4), changes=CHANGES)
+@example(sums=[1, {}, "text", [None]], changes=[])
+def test_a_customer_with_other_sums_is_told_in_the_known_words(sums: list[Any], changes: list[Change]) -> None:
+    first, again = read_outline(with_sums(*sums[:2]), None), changed(with_sums(*sums[2:]), changes)
+    if first is None:
+        return
+    words = first[6]
+    check(again, words)
+    if not changes and (second := read_outline(again, words)) is not None:
+        assert second[6] is words
+        assert second[3] is None
+        assert read_outline(again, None) == (*second[:3], "cust_1", *second[4:])
+
+
+@pytest.mark.parametrize("name", sorted(COUNTED_HERE))
+def test_words_have_a_byte_in_the_place_of_each_sum(name: str) -> None:
+    outline = read_outline(
+        b'{"id":"e","type":"t","created_at":"c","data":{"customer":{"%s":[1],"id":"a"}}}' % name.encode(), None
+    )
+    assert (
+        outline is None
+        if DECODES_WHOLE
+        else outline is not None and outline[6] == b'{"%s":\x01,"id":"a"}' % name.encode()
+    )
+
+
+@pytest.mark.parametrize("name", ["summary2", "Summary", "loyalt", "referral", "metadata"])
+def test_what_is_no_sum_stands_in_the_words(name: str) -> None:
+    outline = read_outline(
+        b'{"id":"e","type":"t","created_at":"c","data":{"customer":{"%s":[1],"id":"a"}}}' % name.encode(), None
+    )
+    assert outline is None if DECODES_WHOLE else outline is not None and outline[6] is outline[5]
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"\x01", b"1,", b"{", b'{"a"}', b"[1", b"tru", b'"', b"[" * 40 + b"]" * 40, b'1,"x":2']
+)
+def test_a_sum_in_known_words_is_looked_at(broken: bytes) -> None:
+    """The raw words themselves are no JSON either."""
+    outline = read_outline(with_sums(1, 2), None)
+    if outline is None:
+        assert DECODES_WHOLE
+        return
+    value = with_sums(1, 2).replace(b'"summary":2', b'"summary":' + broken)
+    check(value, outline[6])
+    again = read_outline(value, outline[6])
+    assert again is None or again[6] != outline[6]
+
+
+@pytest.mark.parametrize("times", range(1, 6))
+def test_sums_that_come_more_than_once_change_nothing(times: int) -> None:
+    customer = b'{"id":"cust_1",%s}' % b",".join(b'"summary":%d' % number for number in range(times))
+    value = orjson.dumps(EVENT).replace(orjson.dumps(CUSTOMER), customer)
+    check(value)
+    outline = read_outline(value, None)
+    assert (outline is not None) == (times <= len(COUNTED_HERE) and not DECODES_WHOLE)
+    check(value, None if outline is None else outline[6])
 
 
 @pytest.mark.parametrize("words", [b"", orjson.dumps({"id": "cust_1"}), orjson.dumps({**CUSTOMER, "surplus": 1})])

@@ -78,6 +78,9 @@ PROFILES = st.fixed_dictionaries(
             st.sampled_from(["club", "club.level", "n"]), st.sampled_from(["gold", 1, 2, None])
         ),
         "address": st.fixed_dictionaries({}, optional={"city": st.sampled_from(["Brno", "Wien"])}),
+        "summary": st.dictionaries(st.sampled_from(["orders", "name"]), st.integers(0, 2)),
+        "loyalty": st.integers(0, 1),
+        "referrals": st.none() | st.just([{"total": 1}]),
     },
 )
 

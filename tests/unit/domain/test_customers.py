@@ -69,9 +69,10 @@ def test_an_event_that_says_nothing_new_leaves_the_same_object(given: Event) -> 
     assert after_event(KNOWN, given, keep_time=True).now == given.created_at
 
 
-def told(customer: dict[str, Any]) -> Event:
+def told(customer: dict[str, Any], words: bytes | None = None) -> Event:
     """Return an event of which the customer has not been decoded."""
-    return Event("e", "customer.updated", NOW, "", "c", {"customer": None}, orjson.dumps({"id": "c"} | customer))
+    customer_json = orjson.dumps({"id": "c"} | customer)
+    return Event("e", "customer.updated", NOW, "", "c", {"customer": None}, customer_json, words)
 
 
 def test_what_is_told_of_a_customer_in_the_same_words_is_not_even_decoded() -> None:
@@ -88,10 +89,34 @@ def test_what_is_told_of_a_customer_in_the_same_words_is_not_even_decoded() -> N
 def test_of_what_is_told_of_a_customer_no_more_is_remembered_than_there_is_room_for(
     length: int, is_remembered: bool
 ) -> None:
-    event = told({"name": "Ann", "summary": {"note": "x" * length}})
+    event = told({"name": "Ann", "note": "x" * length})
     after = after_event(KNOWN, event)
-    assert after.profile == {**KNOWN.profile, "name": "Ann"}
-    assert after.customer_json == (event.customer_json if is_remembered else None)
+    assert after.profile == {**KNOWN.profile, "name": "Ann", "note": "x" * length}
+    assert after.words == (event.words if is_remembered else None)
+
+
+@pytest.mark.parametrize("length", [0, 10_000])
+def test_a_state_that_is_read_back_knows_the_words_that_were_told_last(length: int) -> None:
+    told_to = {"name": "Ann", "note": "x" * length}
+    state = decode_customer(encode_customer(after_event(KNOWN, told(told_to))))
+    again, other = told(told_to), told(told_to | {"name": "Bob"})
+    assert after_event(state, again) is state
+    assert again.outline["customer"] is None  # it was not even decoded
+    assert after_event(state, other).profile["name"] == "Bob"
+    assert after_event(after_event(state, other), again).profile["name"] == "Ann"
+
+
+def test_of_what_is_told_only_the_words_count() -> None:
+    first, again = told({"name": "Ann"}, b"words"), told({"name": "Ann", "summary": 1}, b"words")
+    after = after_event(KNOWN, first)
+    assert after_event(after, again) is after
+    assert again.outline["customer"] is None
+
+
+def test_a_state_that_is_read_back_after_a_record_knows_no_words() -> None:
+    state = after_record(after_event(KNOWN, told({"name": "Ann"})), {"id": "c", "name": "Bob"}, NOW)
+    state = decode_customer(encode_customer(state))
+    assert after_event(state, told({"name": "Ann"})).profile["name"] == "Ann"
 
 
 def test_after_a_record_the_same_words_are_laid_over_the_new_profile() -> None:

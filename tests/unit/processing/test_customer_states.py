@@ -47,7 +47,7 @@ def test_of_a_state_that_is_kept_again_the_latest_is_found() -> None:
     assert decoded.get(b"a") is member
 
 
-@pytest.mark.parametrize("part", ["customer_json", "profile_json"])
+@pytest.mark.parametrize("part", ["words", "profile_json"])
 def test_what_a_state_remembers_beside_its_record_takes_room_as_well(part: str) -> None:
     decoded = DecodedStates()
     wordy = sized(10)
@@ -78,7 +78,7 @@ def test_what_several_inputs_of_a_chunk_bring_adds_up_in_the_bound_of_a_state() 
 
 def test_the_words_in_which_a_customer_was_told_of_last_are_known_while_the_state_is_decoded() -> None:
     store, decoded = StateStore(), DecodedStates()
-    told_before, told_now = (replace(NEW_CUSTOMER, customer_json=words) for words in (b"before", b"now"))
+    told_before, told_now = (replace(NEW_CUSTOMER, words=words) for words in (b"before", b"now"))
     before = StagedStates(store, decoded)
     before.put(b"a", told_before, 10)
     before.flush()

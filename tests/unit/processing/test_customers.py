@@ -120,12 +120,13 @@ def test_an_event_that_matches_nothing_only_feeds_the_state() -> None:
     task = Task()
     output = task.take(event())
     assert output.records == {}
-    assert task.customers == {
-        "cus_1": {
-            "v": 4,
-            "profile": {"id": "cus_1", "name": "Ann", "email": "ann@example.com"},
-            "now": "2026-11-24T10:00:00+00:00",
-        }
+    assert list(task.customers) == ["cus_1"]
+    state = task.customers["cus_1"]
+    state.pop("told", None)  # there where events are read by their outline
+    assert state == {
+        "v": 4,
+        "profile": {"id": "cus_1", "name": "Ann", "email": "ann@example.com"},
+        "now": "2026-11-24T10:00:00+00:00",
     }
 
 
