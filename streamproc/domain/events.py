@@ -94,13 +94,23 @@ class Event:
         return customer
 
     @property
+    def items(self) -> Any:
+        """What stands in the order for its lines, None where nothing does."""
+        order = self.outline.get("order")
+        if type(order) is not dict:
+            return None
+        if self.lines is not None:
+            order["items"] = orjson.loads(self.lines)
+            self.lines = None
+        return order.get("items")
+
+    @property
     def data(self) -> dict[str, Any]:
         """The event's `data`, with all that it holds."""
         if self.lines is not None:
-            self.outline["order"]["items"] = orjson.loads(self.lines)
-            self.lines = None
+            _ = self.items  # decodes them
         if self.customer_json is not None:
-            _ = self.customer  # decodes it
+            _ = self.customer
         return self.outline
 
     @property

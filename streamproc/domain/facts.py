@@ -6,6 +6,7 @@ from mypy_extensions import mypyc_attr
 
 from streamproc.domain.events import Event
 from streamproc.domain.lines import Line, read_lines
+from streamproc.domain.loyalty import NO_TIERS, ByCampaign, loyalty_tier
 from streamproc.domain.profiles import Profile
 
 _NOTHING: Final[dict[str, Any]] = {}
@@ -16,8 +17,8 @@ class Facts:
     """One event and its customer, as they are after the event's own changes to the state.
 
     `profile` is the customer's profile with the event's `data.customer` merged in, None for a customer without
-    state. `segments` are the ids of the segments it belongs to; `loyalty_tier` its tier (a list where it has several,
-    None where it has none). "Now" is the event's `created_at`. Nothing given here may change afterwards.
+    state. `segments` are the ids of the segments it belongs to, `tiers` its loyalty tiers by campaign. "Now" is the
+    event's `created_at`. Nothing given here may change afterwards.
     """
 
     __slots__ = (
@@ -27,18 +28,20 @@ class Facts:
         "_order",
         "_order_metadata",
         "event",
-        "loyalty_tier",
         "now",
         "profile",
         "segments",
+        "tiers",
     )
 
-    def __init__(self, event: Event, profile: Profile | None, segments: list[str], loyalty_tier: object = None) -> None:
+    def __init__(
+        self, event: Event, profile: Profile | None, segments: list[str], tiers: ByCampaign = NO_TIERS
+    ) -> None:
         self.event = event
         self.now = event.created_at
         self.profile = profile
         self.segments = segments
-        self.loyalty_tier = loyalty_tier
+        self.tiers = tiers
         self._lines: list[Line] | None = None
         # Read when first asked for, and then asked for by one rule after the other.
         self._customer_metadata: dict[str, Any] | None = None
@@ -81,7 +84,12 @@ class Facts:
     @property
     def items(self) -> Any:
         """What stands in the order for its lines, None where nothing does."""
-        return _object_in(self.event.data, "order").get("items")
+        return self.event.items
+
+    @property
+    def loyalty_tier(self) -> str | list[str] | None:
+        """The customer's loyalty tier, a list where it has several, None where it has none."""
+        return loyalty_tier(self.tiers)
 
     @property
     def lines(self) -> list[Line]:

@@ -35,6 +35,7 @@ _NUMBERS = frozenset({int, float})
 #: A list and no class, because it stands in the state's JSON.
 ByCampaign = dict[str, list[Any]]
 _UNKNOWN = [None, None]
+NO_TIERS: Final[ByCampaign] = {}
 
 
 def points_after(points: ByCampaign, event: Event) -> ByCampaign:

@@ -33,7 +33,6 @@ from streamproc.domain.events import (
 )
 from streamproc.domain.facts import Facts
 from streamproc.domain.jobs import Cause, JobTooLarge, Occurrence
-from streamproc.domain.loyalty import loyalty_tier
 from streamproc.domain.messages import Message
 from streamproc.domain.outcomes import (
     DeadLetterReason,
@@ -292,11 +291,8 @@ class CustomerChunk:
     def _emit(self, event: Event, state: CustomerState | None, cause: Cause | None) -> None:
         """Let the event meet the distributions; without a cause it is itself the cause."""
         self._step = "matching"
-        if state is None:
-            facts = Facts(event, None, [])
-        else:
-            tier = loyalty_tier(state.tiers) if state.tiers else None
-            facts = Facts(event, state.profile, state.memberships, tier)
+        known = state or NEW_CUSTOMER
+        facts = Facts(event, None if state is None else state.profile, known.memberships, known.tiers)
         matched = self._definitions.match(facts)
         if not matched:
             return

@@ -17,6 +17,7 @@ from streamproc.domain.rules.operators import ALIASES, OPERATORS
 from streamproc.matching.groups import Group
 from streamproc.matching.tables import make_table
 from tests.support import naive_rules, rule_strategies
+from tests.support.tiers import tiers_of
 
 ZONES = (UTC, ZoneInfo("America/New_York"), ZoneInfo("Europe/Warsaw"), ZoneInfo("Pacific/Auckland"))
 many = settings(max_examples=200, suppress_health_check=list(HealthCheck))
@@ -24,7 +25,7 @@ many = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 
 def facts_of(world: naive_rules.World) -> Facts:
     event = Event("e", "customer.order.paid", world.now, "", "c", world.data)
-    return Facts(event, world.profile, world.segments, world.tier)
+    return Facts(event, world.profile, world.segments, tiers_of(world.tier))
 
 
 def is_carried(access: Access, facts: Facts) -> bool:
@@ -140,7 +141,7 @@ any_worlds = st.builds(
     ),
     st.fixed_dictionaries({"metadata": json}),
     rule_strategies.memberships,
-    json,
+    rule_strategies.tiers,
     st.sampled_from(rule_strategies.NOWS),
     st.just(UTC),
 )

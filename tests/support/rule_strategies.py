@@ -182,7 +182,7 @@ data_of_custom_event = st.fixed_dictionaries(
 )
 profiles = st.fixed_dictionaries({}, optional={"metadata": metadata | values})
 memberships = st.lists(st.sampled_from(SEGMENTS), unique=True).map(sorted)
-tiers = st.sampled_from([None, "gold", {"id": "gold"}, ["gold", "id_1"], []])
+tiers: st.SearchStrategy[Any] = st.sampled_from([None, "gold", ["gold", "id_1"]])
 
 
 def _moment(now: datetime, days_off: float, seconds_off: int) -> str:

@@ -30,6 +30,26 @@ def test_lines_are_read_once() -> None:
     assert known.lines is known.lines
 
 
+def test_the_lines_are_read_without_the_customer() -> None:
+    outline = {"customer": None, "order": {"id": "o", "items": None}}
+    event = Event("e", "customer.order.paid", NOW, "", "c", outline, b'{"id":"c"}', lines=b'[{"price":5}]')
+    assert [line.price for line in Facts(event, {}, []).lines] == [5]
+    assert event.outline == {"customer": None, "order": {"id": "o", "items": [{"price": 5}]}}
+    assert event.data["customer"] == {"id": "c"}
+
+
+@pytest.mark.parametrize(
+    ("tiers", "read"),
+    [
+        ({}, None),
+        ({"camp_1": ["gold", None]}, "gold"),
+        ({"a": ["gold", "A"], "b": ["silver", None]}, ["gold", "silver"]),
+    ],
+)
+def test_of_tiers_in_several_campaigns_a_list_is_read(tiers: dict[str, list[Any]], read: object) -> None:
+    assert Facts(facts({}, {}).event, {}, [], tiers).loyalty_tier == read
+
+
 def test_placeholders_read_the_event_with_the_customer_completed_from_the_state() -> None:
     given = {"id": "c", "name": None, "email": "old@b", "loyalty": {"points": 5}}
     profile = {"id": "c", "name": "Ann", "email": "a@b", "metadata": {"plan": "gold"}}
