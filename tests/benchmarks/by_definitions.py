@@ -60,12 +60,13 @@ def _named(one: str) -> dict[str, Any]:
 def events(shop: Shop) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of events without end."""
     customers = [shop.customer(number) for number in range(CUSTOMERS)]
+    joined: list[list[str]] = [[] for _ in customers]
     weights, ranks = activity(CUSTOMERS), range(CUSTOMERS)
     for number in count():
         (rank,) = shop.random.choices(ranks, cum_weights=weights)
         if shop.random.random() < NEWS_SHARE:
             customers[rank] = shop.customer(rank)
-        yield customers[rank]["id"].encode(), shop.event(number, customers[rank])[0]
+        yield customers[rank]["id"].encode(), shop.event(number, customers[rank], joined[rank])[0]
 
 
 async def _matching(size: int) -> tuple[float, float]:
@@ -98,10 +99,13 @@ async def measure(bootstrap: str, sizes: Sequence[int] = SIZES, number: int = EV
             await seen.until_ready(PATIENCE_SECONDS)
             ready, memory = perf_counter() - began, psutil.Process(worker.pid).memory_info().rss / MEBIBYTE
             rate = await rate_of(bootstrap, prefix.strip("."), f"{prefix}customer-events", number, worker)
+            jobs = await seen.metric("streamproc_jobs_total") / number
         match, of_loads = await _matching(size)
         told = f"{size:,} live definitions"
         figures += [
-            Figure("throughput", round(rate), "events/s", f"{told}; {number:,} events waiting, one worker process"),
+            Figure(
+                "throughput", round(rate), "events/s", f"{told}; {jobs:.1f} jobs an event; {number:,} events waiting"
+            ),
             Figure("matching", round(match, 2), "us an event", f"{told}; alone, without a broker"),
             Figure("matching / orjson.loads", round(of_loads, 2), "ratio", f"{told}; of the same events"),
             Figure("ready", round(ready, 1), "s", f"{told}; from the start of the process, definitions read"),

@@ -28,6 +28,7 @@ from streamproc.runtime.process_memory import use_large_pages
 
 EVENTS = 6_000
 ROUNDS = 5
+JOINED = 6  # segments of a customer
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 SIZES = (10, 1_000, 10_000, 100_000)
 COMMON = {"plan": 4, "language": 12, "source": 20, "colour": 30}  # keys of metadata, and how many values each has
@@ -79,10 +80,13 @@ class Shop:
             "metadata": self.metadata(2, 2),
         }  # fmt: skip
 
-    def event(self, number: int, customer: dict[str, Any] | None = None) -> tuple[bytes, list[str]]:
+    def event(
+        self, number: int, customer: dict[str, Any] | None = None, joined: list[str] | None = None
+    ) -> tuple[bytes, list[str]]:
         """Return the bytes of an event of about 850 bytes, and the segments of its customer; each has one of its own.
 
-        Unless `customer` says whose it is.
+        Unless `customer` says whose it is. `joined` are the segments that it has entered, and not left: it leaves the
+        oldest before it enters one too many.
         """
         kind = self.choose(EVENT_MIX)
         segments = sorted({self.one_of("segment") for _ in range(6)})
@@ -105,7 +109,13 @@ class Shop:
             data["event_schema"] = {"name": self.one_of("custom")}
             data["event"] = {"type": "custom", "metadata": self.metadata(2, 2)}
         elif "segment" in kind:
-            data["segment"] = {"id": self.one_of("segment"), "name": "A segment"}
+            entered = self.one_of("segment")
+            if joined is not None and entered not in joined:
+                if len(joined) == JOINED:
+                    kind, entered = "customer.segment.left", joined.pop(0)
+                else:
+                    joined.append(entered)
+            data["segment"] = {"id": entered, "name": "A segment"}
         else:
             data["campaign"] = {"id": self.one_of("campaign"), "name": "A campaign"}
             data["loyalty_tier_to"] = {"id": f"tier_{self.random.randrange(4)}"}
