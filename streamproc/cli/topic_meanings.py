@@ -43,8 +43,8 @@ _STATE["properties"] |= {
     "points": {"description": "by campaign: points, and the campaign's name", "type": "object"},
     "tiers": {"description": "by campaign: the tier's id, and the campaign's name", "type": "object"},
     "told": {
-        "description": "the words in which an event told of the customer last, without `summary`, `loyalty` and "
-        "`referrals`: their XXH3 hash of 64 bits",
+        "description": "XXH3 hash of 64 bits of what the latest event that changed the state told of its customer, in "
+        "its bytes, with a byte 01 in the place of the values of `summary`, `loyalty` and `referrals`",
         "type": "string",
         "pattern": "^[0-9a-f]{16}$",
     },

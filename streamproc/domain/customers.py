@@ -27,7 +27,7 @@ _START: Final = b'{"v":%d,"profile":' % STATE_VERSION
 # Compiled code looks up a name from a module that is not compiled whenever it uses it; those of its own it has at hand.
 _digest: Final = xxh3_64_hexdigest
 
-# How many bytes of what an event has told of its customer are remembered at most: most of it may be nothing to keep.
+# How many bytes of words are remembered at most. Longer ones are known again by their hash alone.
 _REMEMBERED_BYTES: Final = 2048
 
 
@@ -42,6 +42,7 @@ class CustomerState:
     the latest time at which something about it was decided: that of its latest event, profile record or tick.
     `words` are those in which an event has told of the customer last: laid over the profile once more, they change
     nothing. They are not written, but `told` is, 64 bits of their hash: whoever reads a state back knows them again.
+    Both are learnt with a change of the state.
 
     What is found out about a state is kept with it, the same for whoever holds it: `profile_json`, its profile in JSON,
     and `size`, how many bytes its record has; None and 0 until that is known.

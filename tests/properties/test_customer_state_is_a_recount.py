@@ -20,8 +20,8 @@ from streamproc.domain.customers import (
 )
 from streamproc.domain.events import CUSTOMER_DELETED, Event, read_event
 from streamproc.domain.loyalty import loyalty_tier
-from streamproc.domain.profiles import COUNTED_HERE
 from streamproc.local.naive_customers import merged, recount
+from streamproc.local.recount import NOT_PROFILE
 from tests.support.customer_strategies import customer_events, histories
 from tests.support.remembered_orders import remembered_orders
 
@@ -59,7 +59,7 @@ def seen(state: CustomerState, paths: list[str]) -> Json:
 def test_the_profile_is_what_the_events_come_to_laid_one_over_the_other(events: list[Json], written_every: int) -> None:
     naive: Json = {}
     for event in events:
-        told = {name: value for name, value in event["data"]["customer"].items() if name not in COUNTED_HERE}
+        told = {name: value for name, value in event["data"]["customer"].items() if name not in NOT_PROFILE}
         naive = {} if event["type"] == CUSTOMER_DELETED else merged(naive, told)
     assert live(events, written_every).profile == naive
 

@@ -231,6 +231,18 @@ def test_a_sum_in_known_words_is_looked_at(broken: bytes) -> None:
     assert again is None or again[6] != outline[6]
 
 
+@pytest.mark.parametrize(("levels", "is_refused"), [(29, False), (30, True)])
+def test_a_sum_in_known_words_may_be_nested_as_deep_as_any(levels: int, is_refused: bool) -> None:
+    known, deep = (
+        with_sums(1, 2),
+        with_sums(1, 2).replace(b'"summary":2', b'"summary":' + b"[" * levels + b"]" * levels),
+    )
+    first = read_outline(known, None)
+    words = None if first is None else first[6]
+    for told_before in (None, words):
+        assert (read_outline(deep, told_before) is None) == (is_refused or DECODES_WHOLE)
+
+
 @pytest.mark.parametrize("times", range(1, 6))
 def test_sums_that_come_more_than_once_change_nothing(times: int) -> None:
     customer = b'{"id":"cust_1",%s}' % b",".join(b'"summary":%d' % number for number in range(times))

@@ -95,6 +95,11 @@ def test_of_what_is_told_of_a_customer_no_more_is_remembered_than_there_is_room_
     assert after.words == (event.words if is_remembered else None)
 
 
+def test_the_room_for_words_is_not_taken_by_sums() -> None:
+    event = told({"name": "Ann", "summary": {"note": "x" * 10_000}}, b"words")
+    assert after_event(KNOWN, event).words == b"words"
+
+
 @pytest.mark.parametrize("length", [0, 10_000])
 def test_a_state_that_is_read_back_knows_the_words_that_were_told_last(length: int) -> None:
     told_to = {"name": "Ann", "note": "x" * length}
