@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamproc.domain.events import Event, read_event
 from streamproc.domain.outcomes import Parked
-from streamproc.domain.outline import read_outline
+from streamproc.domain.outline import Outline, read_outline
 from streamproc.domain.profiles import COUNTED_HERE
 from streamproc.topics import INPUT_LIMIT
 
@@ -196,24 +196,23 @@ def test_a_customer_with_other_sums_is_told_in_the_known_words(sums: list[Any], 
         assert read_outline(again, None) == (*second[:3], "cust_1", *second[4:])
 
 
+def outline_of(customer: bytes) -> Outline | None:
+    """Return the outline of an event of a customer in JSON; None without a compiler."""
+    outline = read_outline(b'{"id":"e","type":"t","created_at":"c","data":{"customer":%s}}' % customer, None)
+    assert (outline is None) == DECODES_WHOLE
+    return outline
+
+
 @pytest.mark.parametrize("name", sorted(COUNTED_HERE))
 def test_words_have_a_byte_in_the_place_of_each_sum(name: str) -> None:
-    outline = read_outline(
-        b'{"id":"e","type":"t","created_at":"c","data":{"customer":{"%s":[1],"id":"a"}}}' % name.encode(), None
-    )
-    assert (
-        outline is None
-        if DECODES_WHOLE
-        else outline is not None and outline[6] == b'{"%s":\x01,"id":"a"}' % name.encode()
-    )
+    outline = outline_of(b'{"%s":[1],"id":"a"}' % name.encode())
+    assert outline is None or outline[6] == b'{"%s":\x01,"id":"a"}' % name.encode()
 
 
 @pytest.mark.parametrize("name", ["summary2", "Summary", "loyalt", "referral", "metadata"])
 def test_what_is_no_sum_stands_in_the_words(name: str) -> None:
-    outline = read_outline(
-        b'{"id":"e","type":"t","created_at":"c","data":{"customer":{"%s":[1],"id":"a"}}}' % name.encode(), None
-    )
-    assert outline is None if DECODES_WHOLE else outline is not None and outline[6] is outline[5]
+    outline = outline_of(b'{"%s":[1],"id":"a"}' % name.encode())
+    assert outline is None or outline[6] is outline[5]
 
 
 @pytest.mark.parametrize(
@@ -233,10 +232,8 @@ def test_a_sum_in_known_words_is_looked_at(broken: bytes) -> None:
 
 @pytest.mark.parametrize(("levels", "is_refused"), [(29, False), (30, True)])
 def test_a_sum_in_known_words_may_be_nested_as_deep_as_any(levels: int, is_refused: bool) -> None:
-    known, deep = (
-        with_sums(1, 2),
-        with_sums(1, 2).replace(b'"summary":2', b'"summary":' + b"[" * levels + b"]" * levels),
-    )
+    known = with_sums(1, 2)
+    deep = known.replace(b'"summary":2', b'"summary":' + b"[" * levels + b"]" * levels)
     first = read_outline(known, None)
     words = None if first is None else first[6]
     for told_before in (None, words):
