@@ -4,6 +4,7 @@ The reader sees committed jobs only. The cause's event id leads from the job bac
 """
 
 import asyncio
+import gc
 from collections.abc import Iterable, Iterator
 from time import perf_counter
 
@@ -70,10 +71,13 @@ async def measure_latency(
                         latencies.append((clock_began + sent_at, 1000 * (now - sent_at)))
 
     reading = asyncio.create_task(read())
+    gc.collect()
+    gc.disable()  # a pause of this process would count as one of the worker's
     try:
         await trickle(bootstrap, f"{prefix}customer-events", partitions, stamped, rate, seconds, over)
         await asyncio.sleep(1)
     finally:
+        gc.enable()
         reading.cancel()
         await asyncio.wait([reading])
         await reader.stop()

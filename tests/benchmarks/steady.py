@@ -12,13 +12,10 @@ from time import perf_counter
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from streamproc.clock import now_milliseconds
-from streamproc.domain.partitions import partition_of
 from streamproc.topics import Topic, deliveries
-from tests.benchmarks.load import BATCH_BYTES, shop_events
+from tests.benchmarks.load import BATCH_BYTES, TICK_SECONDS, send_together, shop_events
 
 TEMPLATES = 20_000
-TICK_SECONDS = 0.005
 READ_MILLISECONDS = 20
 FETCH_BYTES = 4 * 1024 * 1024
 _ID = b'"id":"'
@@ -28,9 +25,7 @@ class Load:
     """Prepared events, sent at a steady rate under new ids."""
 
     def __init__(self, prefix: str, partitions: int) -> None:
-        prepared = [
-            (key, *_around_id(value), partition_of(key, partitions)) for key, value in islice(shop_events(), TEMPLATES)
-        ]
+        prepared = [(key, *_around_id(value)) for key, value in islice(shop_events(), TEMPLATES)]
         self._events = cycle(prepared)
         self._topic = prefix + Topic.CUSTOMER_EVENTS
         self._partitions = partitions
@@ -52,14 +47,14 @@ class Load:
             await producer.stop()
 
     async def _send(self, producer: AIOKafkaProducer, number: int) -> None:
-        batches = [producer.create_batch() for _ in range(self._partitions)]
-        now, tick = now_milliseconds(), len(self.sent_at)
-        for place, (key, head, tail, partition) in enumerate(islice(self._events, number)):
-            batches[partition].append(key=key, value=b"%b%d-%d%b" % (head, tick, place, tail), timestamp=now)
+        tick, events = len(self.sent_at), islice(self._events, number)
         self.sent_at.append(perf_counter())
-        for partition, batch in enumerate(batches):
-            if batch.record_count():
-                await producer.send_batch(batch, self._topic, partition=partition)
+        await send_together(
+            producer,
+            self._topic,
+            self._partitions,
+            ((key, b"%b%d-%d%b" % (head, tick, place, tail)) for place, (key, head, tail) in enumerate(events)),
+        )
 
 
 def _around_id(value: bytes) -> tuple[bytes, bytes]:
