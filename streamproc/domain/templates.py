@@ -142,7 +142,7 @@ def _unused_mark(text: str) -> str:
 
 
 def _marked(value: Any, mark: str, readers: list[Read], depth: int) -> Any:
-    if depth == _DEEPEST:
+    if depth >= _DEEPEST:
         raise _BadTemplate(f"lists and objects stand at most {_DEEPEST} deep")
     if isinstance(value, str):
         return _marked_text(value, mark, readers)
@@ -151,7 +151,8 @@ def _marked(value: Any, mark: str, readers: list[Read], depth: int) -> Any:
     if isinstance(value, dict):
         nested: dict[Any, Any] = {}
         for key, element in value.items():
-            _put(nested, _key_path(key, mark, readers), _marked(element, mark, readers, depth + 1))
+            names = _key_path(key, mark, readers)
+            _put(nested, names, _marked(element, mark, readers, depth + len(names)))
         return nested
     return value
 

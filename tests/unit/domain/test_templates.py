@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from streamproc.domain.problems import Problem
@@ -50,11 +52,30 @@ def test_placeholders_are_filled_quoted_as_text_and_bare_with_their_type(text: s
         '{"a": "{{ }}"}',
         "{{{order.amount}}}", "{ {{order.amount}}: 1}", '{"a": 1, "a.b": 2}', '{"a.b": 1, "a": {"b": 2}}', '"\\ud800"',
         '{"a": NaN}', '{"a": {{order.amount}},}', "[" * 150 + "]" * 150,
-        '{"a": "{{order.' + "." * 1_000 + '}}"}',
+        '{"a": "{{order.' + "." * 1_000 + '}}"}', '{"' + "a." * 100_000 + 'a": 1}',
+        '{"x.y": {"' + "a." * 60_000 + 'b": 1}, "x": {"y": {"' + "a." * 60_000 + 'c": 2}}}',
     ],
 )  # fmt: skip
 def test_what_is_no_json_once_filled_or_not_offered_is_refused(text: str) -> None:
     assert {problem.code for problem in check_template(text, OFFERED, "$.payload")} == {"bad_placeholder"}
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        lambda levels: '{"a":' * levels + "1" + "}" * levels,
+        lambda levels: '{"' + "a." * (levels - 1) + 'a": 1}',
+        lambda levels: '[{"a": {"' + "a." * (levels - 4) + 'a": [1]}}]',
+    ],
+    ids=["objects", "dots", "both"],
+)
+def test_a_key_with_dots_is_as_deep_as_the_objects_that_it_stands_for(nested: Callable[[int], str]) -> None:
+    assert check_template(nested(99), OFFERED, "$") == []
+    deepest = compile_template(nested(99)).fixed
+    assert deepest is not None
+    assert orjson.loads(deepest)
+    (problem,) = check_template(nested(100), OFFERED, "$")
+    assert problem == Problem("$", "bad_placeholder", "lists and objects stand at most 100 deep")
 
 
 def test_each_name_that_is_not_offered_is_told_once_with_what_is_offered() -> None:
