@@ -118,7 +118,7 @@ def build_application(settings: Settings) -> Application:
     host = Host()
     definitions = Definitions(ZoneInfo(settings.time_zone))
     table = TableReader(kafka, Topic.DEFINITIONS, definitions.apply)
-    gate = Gate(kafka, settings.app_id, CONFIG_TOPICS, table, watch, settings.tables_timeout)
+    gate = Gate(kafka, settings.app_id, CONFIG_TOPICS, table, watch, settings.tables_timeout, definitions.prepare)
     ledger = PostgresLedger(settings.postgres) if settings.postgres else NoLedger()
     health.code_requests = kafka.physical(Topic.CODE_REQUESTS)
     unread = Unread(kafka, CONFIG_TOPICS)

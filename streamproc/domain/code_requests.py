@@ -13,13 +13,12 @@ import orjson
 
 from streamproc.domain.codes import CODE_LENGTH, Allocation, CodeForm, Wanted
 from streamproc.domain.configuration import InForce
-from streamproc.domain.jobs import Attached, JobTooLarge, Occurrence, compile_channels
+from streamproc.domain.jobs import NOTHING_ATTACHED, Attached, JobTooLarge, Occurrence, compile_channels
 from streamproc.domain.messages import SEPARATOR, Message
 from streamproc.topics import OUTPUT_LIMIT, Topic
 
 Json = dict[str, Any]
 
-_NOTHING = Attached.same_for_all({})
 _MOST_BYTES = 4  # of a character in UTF-8
 _CODE_HOLE = ".code"
 _ID_HOLE = ".id"
@@ -34,7 +33,7 @@ class CodeRequests:
 
     def __init__(self, distribution: InForce, campaign: Json) -> None:
         named = {"id": distribution.id, "name": distribution.record["name"], "version": distribution.version}
-        self._channels = compile_channels(distribution, _NOTHING)
+        self._channels = compile_channels(distribution, NOTHING_ATTACHED)
         self._campaign = campaign
         self._id_rest = f"{distribution.id}{SEPARATOR}{campaign['id']}".encode()
         self._record = orjson.dumps(campaign)

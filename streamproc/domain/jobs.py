@@ -81,7 +81,7 @@ def _id_of(cause: Mapping[str, Any]) -> str:
     return f"{name}:{cause[name]}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Attached:
     """What the action of a distribution adds to its jobs: the objects for templates, and their JSON.
 
@@ -90,12 +90,20 @@ class Attached:
 
     objects: ActionObjects
     json: bytes
-    head: bytes = b""
+    head: bytes
+
+    def __init__(self, objects: ActionObjects, json: bytes, head: bytes = b"") -> None:
+        self.objects = objects
+        self.json = json
+        self.head = head
 
     @classmethod
     def same_for_all(cls, objects: ActionObjects) -> "Attached":
         """Return objects that stand in all jobs alike."""
-        return cls(objects, orjson.dumps(objects))
+        return Attached(objects, orjson.dumps(objects)) if objects else NOTHING_ATTACHED
+
+
+NOTHING_ATTACHED: Final = Attached({}, b"{}")
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -184,7 +192,7 @@ class Occurrence:
         return end
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class ChannelJobs:
     """One channel of one version of a distribution: the fixed fragments of its jobs and decisions.
 
@@ -199,6 +207,24 @@ class ChannelJobs:
     #: A tuple of two, told as a sequence: compiled, it would be made anew for each job else.
     headers: Sequence[Header]
     decision: bytes
+
+    def __init__(
+        self,
+        channel: str,
+        contact: Contact | None,
+        id_rest: bytes,
+        fixed: bytes,
+        render: "Render | None",
+        headers: Sequence[Header],
+        decision: bytes,
+    ) -> None:
+        self.channel = channel
+        self.contact = contact
+        self.id_rest = id_rest
+        self.fixed = fixed
+        self.render = render
+        self.headers = headers
+        self.decision = decision
 
     def emit(
         self,

@@ -1,11 +1,13 @@
 """Definitions: what is in force, compiled and indexed, kept true record by record.
 
-Whether a distribution is blocked, and what its jobs look like, is looked at again when it next matches after
-something that is no distribution has changed. So a segment or campaign that thousands refer to costs no more to
-change than any other, and a distribution that never matches is never compiled.
+Whether a distribution is blocked, and what its jobs look like, is looked at before anything is matched (`prepare`), and
+again when it next matches after something that is no distribution has changed. So a segment or campaign that thousands
+refer to costs no more to change than any other.
 """
 
+from collections.abc import Iterator
 from datetime import tzinfo
+from typing import Final
 
 from streamproc.domain.catalogue import TRIGGERS, RuleFamily, TriggerSpec
 from streamproc.domain.configuration import KINDS, Configuration, InForce, decode_definition
@@ -16,6 +18,9 @@ from streamproc.matching.distributions import CompiledDistribution
 from streamproc.matching.groups import Group, merge
 from streamproc.matching.index import Bucket
 from streamproc.matching.selectors import SelectorKey, compile_select, selector_key
+
+#: A few take as many milliseconds, in which nobody else does anything.
+_PREPARED_AT_ONCE: Final = 100
 
 
 class _Trigger:
@@ -56,6 +61,15 @@ class Definitions:
         self._generation += 1
         if kind == "validation-rules":
             self._recompile(object_id)
+
+    def prepare(self) -> Iterator[None]:
+        """Look at every live distribution once, a few in a step: an event would else wait for those that it starts."""
+        for place, distribution in enumerate(list(self._live.values()), 1):
+            # It may have been replaced since the last step.
+            if distribution.checked != self._generation and self._live.get(distribution.id) is distribution:
+                distribution.refresh(self.configuration, self._generation)
+            if place % _PREPARED_AT_ONCE == 0:
+                yield None
 
     def match(self, facts: Facts) -> list[CompiledDistribution]:
         """Return the live distributions that this event starts, by id: trigger, selector and rule fit, none blocked.

@@ -1,10 +1,11 @@
 """The gate before the first chunk: what stood in the tables' source topics at the start has been processed and read.
 
-Otherwise a worker that starts together with its configuration would decide its first events without it.
+Otherwise a worker that starts together with its configuration would decide its first events without it. What can be
+prepared of it is prepared then, and not at the expense of the first events.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from aiokafka.structs import TopicPartition
@@ -21,7 +22,7 @@ ASK_AGAIN_SECONDS = 0.1
 
 
 class Gate:
-    """Opens once, for all tasks of the worker."""
+    """Opens once, for all tasks of the worker. `prepare` does something in steps, once the table is read."""
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class Gate:
         table: TableReader,
         listener: Listener,
         timeout_seconds: float,
+        prepare: Callable[[], Iterable[object]] = tuple,
     ) -> None:
         self._kafka = kafka
         self._group_id = group_id
@@ -38,6 +40,7 @@ class Gate:
         self._table = table
         self._listener = listener
         self._timeout = timeout_seconds
+        self._prepare = prepare
         self._open = asyncio.Event()
 
     @property
@@ -62,6 +65,8 @@ class Gate:
             log.warning("starting_with_what_is_in_force", seconds=self._timeout, table_ready=self._table.ready.is_set())
             self._listener.gate_timed_out(self._timeout)
         await self._table.ready.wait()
+        for _ in self._prepare():
+            await asyncio.sleep(0)
         self._open.set()
 
     async def _sources_processed(self) -> None:

@@ -1,7 +1,7 @@
 """The readers beside the tasks, on a real broker: the gate, the table that it waits for, and the lag."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import cast
@@ -119,18 +119,26 @@ async def test_the_gate_waits_for_a_transaction_of_which_the_end_is_not_written_
         await writer.stop()
 
 
-async def test_after_its_timeout_the_gate_still_waits_until_the_table_has_been_read(topics: Kafka) -> None:
+async def test_after_its_timeout_the_gate_still_waits_until_the_table_has_been_read_and_prepared(topics: Kafka) -> None:
     await produce(topics, TABLE, [(0, b"first", b"")])
     applied: list[bytes] = []
     table = TableReader(topics, TABLE, lambda key, _: applied.append(key))
     heard = Heard()
-    gate = Gate(topics, "nobody", [SOURCE], table, heard, 0.1)
+    prepared: list[tuple[bool, list[bytes]]] = []
+
+    def prepare() -> Iterator[None]:
+        for _ in range(2):
+            prepared.append((gate.is_open, list(applied)))
+            yield
+
+    gate = Gate(topics, "nobody", [SOURCE], table, heard, 0.1, prepare)
     opening = asyncio.create_task(gate.run())
     await eventually(lambda: heard.timeouts == 1, what="the timeout")
     assert not gate.is_open
     reading = asyncio.create_task(table.run())
     await opening
     assert (gate.is_open, applied) == (True, [b"first"])
+    assert prepared == [(False, [b"first"])] * 2
     reading.cancel()
     await asyncio.wait([reading])
 

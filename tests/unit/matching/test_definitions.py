@@ -74,6 +74,35 @@ def test_matches_come_out_by_id_whatever_the_order_of_arrival(world: World) -> N
     assert world.match("customer.order.created") == []
 
 
+def test_everything_live_is_prepared_in_steps_before_anything_is_matched(world: World) -> None:
+    for number in range(250):
+        world.distribution(f"dist_{number:03}", "customer.order.paid")
+    world.distribution("dist_blocked", "customer.order.paid", validation_rule_id="val_missing")
+    world.distribution("dist_draft", "customer.order.paid", status="draft")
+    live = world.definitions._live
+    assert {one.sending for one in live.values()} == {None}
+    assert len(list(world.definitions.prepare())) == 2
+    assert {one.id for one in live.values() if one.sending is None} == {"dist_blocked"}
+    prepared = live["dist_000"].sending
+    assert len(world.match("customer.order.paid")) == 250
+    assert live["dist_000"].sending is prepared
+
+
+def test_what_goes_or_changes_while_the_rest_is_prepared_is_left_alone(world: World) -> None:
+    tier = {"id": "tier_1", "name": "One"}
+    world.put("campaigns", "camp_1", {"id": "camp_1", "promotion_tiers": [tier]})
+    action = {"type": "promotion", "promotion_tier_id": "tier_1"}
+    for number in range(150):
+        world.distribution(f"dist_{number:03}", "customer.order.paid", action=action)
+    steps = world.definitions.prepare()
+    next(steps)
+    world.put("distributions", "dist_148", None)
+    world.distribution("dist_149", "customer.order.paid")
+    world.put("campaigns", "camp_1", None)
+    assert list(steps) == []
+    assert world.match("customer.order.paid") == ["dist_149"]
+
+
 @pytest.mark.parametrize("event", ["customer.created", "customer.order.fulfilled"])
 def test_events_that_only_feed_the_state_start_nothing(world: World, event: str) -> None:
     assert world.match(event) == []
