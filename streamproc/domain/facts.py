@@ -58,6 +58,12 @@ class Facts:
         return found
 
     @property
+    def told_metadata(self) -> dict[str, Any]:
+        """The metadata that the event itself tells of its customer, empty where it tells none."""
+        event = self.event
+        return _object_in(event.outline.get("customer") if event.customer_json is None else event.customer, "metadata")
+
+    @property
     def order(self) -> dict[str, Any]:
         """The order of the event, empty where it has none; its lines are read by `items` and `lines`."""
         found = self._order

@@ -1,5 +1,6 @@
 """Compiled rules decide what the naive evaluator decides, whatever the rules and the event."""
 
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,7 +52,7 @@ dense_worlds = st.builds(
 
 def worlds(family: RuleFamily) -> st.SearchStrategy[naive_rules.World]:
     data = rule_strategies.data_of_order if family == "order" else rule_strategies.data_of_custom_event
-    return st.builds(
+    world = st.builds(
         naive_rules.World,
         st.just(family),
         data,
@@ -60,6 +61,19 @@ def worlds(family: RuleFamily) -> st.SearchStrategy[naive_rules.World]:
         rule_strategies.tiers,
         st.sampled_from(rule_strategies.NOWS),
         st.sampled_from(ZONES),
+    )
+    return world | st.builds(with_metadata_told, world, rule_strategies.metadata)
+
+
+def with_metadata_told(world: naive_rules.World, told: dict[str, Any]) -> naive_rules.World:
+    """Let the event tell metadata of its customer, and lay it over what was known."""
+    known = world.profile.get("metadata")
+    new = {key: value for key, value in told.items() if value is not None}
+    metadata = {**(known if isinstance(known, dict) else {}), **new}
+    return replace(
+        world,
+        data={**world.data, "customer": {"metadata": told}},
+        profile={**world.profile, "metadata": metadata},
     )
 
 

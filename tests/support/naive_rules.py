@@ -108,7 +108,9 @@ def subject_of(name: str, path: Any, world: World, around: Around | None) -> Any
     if name == "customer.loyalty.tier":
         return world.tier
     if name == "customer.metadata":
-        return at(world.profile.get("metadata"), path)
+        customer = world.data.get("customer")
+        told = at(customer.get("metadata"), path) if isinstance(customer, dict) else None
+        return at(world.profile.get("metadata"), path) if told is None else told
     if name == "custom_event.metadata":
         return at(event.get("metadata"), path)
     if name == "order.metadata":

@@ -112,6 +112,23 @@ def _metadata(plain: type[_Leaf], read_metadata: Callable[[Facts], dict[str, Any
     return build
 
 
+def _customer_metadata(path: str, test: Test) -> Check:
+    """Read what the event tells, else what is known.
+
+    Laid over each other key by key they are one, but for paths with dots: a key with dots that was known wins over
+    descending into what the event tells.
+    """
+    if "." not in path:
+        return _CustomerMetadata(path, test)
+    read = compile_path(path)
+
+    def holds(facts: Facts) -> bool:
+        told = read(facts.told_metadata)
+        return test(read(facts.customer_metadata) if told is None else told, facts.now)
+
+    return Function(holds)
+
+
 def _order_field(field: str) -> Leaf:
     return lambda _path, test: (
         _OrderFieldCompared(field, test) if isinstance(test, Comparison) else _OrderField(field, test)
@@ -175,7 +192,7 @@ def _discount_applicable(_path: str, test: Test) -> Check:
 
 _LEAVES: dict[str, Leaf] = {
     "customer.segment": _Segments,
-    "customer.metadata": _metadata(_CustomerMetadata, attrgetter("customer_metadata")),
+    "customer.metadata": _customer_metadata,
     "customer.loyalty.tier": _loyalty_tier,
     "custom_event.metadata": _metadata(_CustomEventMetadata, attrgetter("custom_event_metadata")),
     "order.amount": _order_field("amount"),

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 from time import process_time
 from typing import Any
 
+import orjson
 import pytest
 
 from streamproc.domain.events import Event
@@ -40,6 +41,25 @@ CUP = {"product": {"source_id": "cup"}, "sku_id": "blue", "price": 100, "quantit
 def test_rules_that_the_logic_does_not_name_have_no_effect() -> None:
     rules = {"1": {"name": "order.amount", "conditions": {"$is": 1}}, "2": {"name": "order.items.count"}, "logic": "2"}
     assert RuleCompiler(UTC).compile(rules, "order").holds(order())
+
+
+@pytest.mark.parametrize(
+    ("told", "known", "read"),
+    [
+        ({"x": {"n": 1}}, {"x": {"n": 1}, "x.n": 2}, 1),
+        ({"x.n": 1}, {"x.n": 1, "x": {"n": 2}}, 1),
+        ({"x": {"n": None}}, {"x": {"n": None}, "x.n": 2}, 2),
+        ({}, {"x": {"n": 2}}, 2),
+        (None, {"x.n": 2}, 2),
+        ("odd", {"x.n": 2}, 2),
+    ],
+)
+def test_a_path_with_dots_reads_what_the_event_tells_before_what_is_known(told: object, known: Any, read: int) -> None:
+    node = {"name": "customer.metadata", "property": "x.n", "conditions": {"$is": read}}
+    assert holds(node, facts({"customer": {"metadata": told}}, {"metadata": known}))
+    outline = {"customer": None}  # not decoded yet
+    event = Event("e", "customer.order.paid", NOW, "", "c", outline, orjson.dumps({"metadata": told}))
+    assert holds(node, Facts(event, {"metadata": known}, []))
 
 
 @pytest.mark.parametrize("surplus", [5, True, ["a"], {"a": 1}, "a"])
