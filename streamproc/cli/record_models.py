@@ -119,10 +119,13 @@ class JobDistribution(Open):
 
 
 class JobCustomer(Open):
-    """Whom a job addresses, with the contact field that its channel needs."""
+    """Whom a job addresses, with the contact field that its channel needs.
+
+    `name` is what was told of the customer, which nobody has checked: mostly a text.
+    """
 
     id: Text
-    name: str | None = None
+    name: Any = None
     email: str | None = None
     phone: str | None = None
     source_id: str | None = None

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 MAX_DEPTH = 100
+#: Of what an event tells, nothing but its customer is kept; it only has to be written once more.
+EVENT_DEPTH = 250
 
 _CONTAINERS = frozenset({dict, list})
 
 
-def is_too_deep(value: Mapping[str, Any]) -> bool:
-    """Tell whether something in an object stands deeper than `MAX_DEPTH`."""
+def is_too_deep(value: Mapping[str, Any], most: int = MAX_DEPTH) -> bool:
+    """Tell whether something in an object stands deeper than so many levels."""
     level = [inner for inner in value.values() if type(inner) in _CONTAINERS]
-    for _ in range(MAX_DEPTH):
+    for _ in range(most):
         level = [
             inner
             for outer in level

@@ -13,6 +13,7 @@ import orjson
 from mypy_extensions import mypyc_attr
 
 from streamproc.domain.catalogue import KNOWN_EVENTS
+from streamproc.domain.depth import EVENT_DEPTH, is_too_deep
 from streamproc.domain.inputs import read_json
 from streamproc.domain.instants import read_plain
 from streamproc.domain.outcomes import Ignored, Parked
@@ -150,6 +151,9 @@ def read_event(key: bytes | None, value: bytes | None, known: bytes | None = Non
     event_id, event_type, created_at, data = body.get("id"), body.get("type"), body.get("created_at"), body.get("data")
     if not (type(event_id) is type(event_type) is type(created_at) is str and type(data) is dict):
         return Parked("invalid_event", _form_problem(event_id, event_type, created_at))
+    # An outline is not that deep.
+    if value is not None and value.count(b"[") + value.count(b"{") > EVENT_DEPTH and is_too_deep(data, EVENT_DEPTH):
+        return Parked("invalid_event", f"data is nested deeper than {EVENT_DEPTH} levels")
     customer: Any = data.get("customer")
     customer_id = customer.get("id") if type(customer) is dict else None
     return _checked(key, event_id, event_type, created_at, customer_id, None, data, None, None, None)

@@ -45,6 +45,18 @@ def test_a_record_of_exactly_the_size_limit_is_read() -> None:
     assert isinstance(read_event(b"cus_1", padded), Event)
 
 
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_data_is_nested_as_deep_as_can_be_written_and_no_deeper(opening: bytes) -> None:
+    def nested(levels: int) -> Event | Ignored | Parked:
+        deep = opening * levels + b"1" + {b"[": b"]"}.get(opening, b"}") * levels
+        return read_event(b"cus_1", orjson.dumps(BODY).replace(b'{"id":"ord_1"}', deep))
+
+    deepest = nested(250)
+    assert isinstance(deepest, Event)
+    assert orjson.loads(orjson.dumps(deepest.data)) == deepest.data
+    assert nested(251) == Parked("invalid_event", "data is nested deeper than 250 levels")
+
+
 def test_a_record_over_the_size_limit_is_not_even_decoded() -> None:
     assert read_event(b"cus_1", b"{" * (INPUT_LIMIT + 1)) == Parked(
         "too_large", "1048577 bytes; at most 1048576 are read"

@@ -372,6 +372,20 @@ def test_an_event_whose_customer_is_nested_too_deeply_is_a_dead_letter(depth: in
     assert (task.told, task.customers) == ([("dead_letter", "invalid_event")], {})
 
 
+@pytest.mark.parametrize("payload", [None, "{{order}}", '{"a":[{"b":{{order.deep}}}]}'])
+def test_how_deep_an_event_may_be_does_not_hang_on_what_is_written_of_it(payload: str | None) -> None:
+    webhook = {"type": "webhook", "url": "https://x.test/", "event_name": "x", "payload": payload}
+    for told in ((), (("distributions", distribution(channels=[webhook])),)):
+        task = Task(*told)
+        for levels, outcome in ((249, ("processed", None)), (250, ("dead_letter", "invalid_event"))):
+            deep: list[Any] = []
+            for _ in range(levels - 1):
+                deep = [deep]
+            output = task.take(event(str(levels), order={"id": "o", "deep": deep}))
+            assert task.told[-1] == outcome
+            assert len(job_of(output, "webhook")) == (len(told) if levels == 249 else 0)
+
+
 def test_an_unchanged_customer_is_not_written_again() -> None:
     task = Task()
     task.take(event("a"))
