@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol, cast
 
 import aiokafka
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -28,6 +29,7 @@ from mode import Service
 from mode.utils.futures import notify
 
 from streamproc.runtime.cancelling import end_other_tasks
+from streamproc.runtime.patience import patiently
 from streamproc.runtime.slices import fetch_slices
 
 FETCH_MAX_WAIT_MILLISECONDS = 100
@@ -72,9 +74,17 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
-        """Start the consumer, and have it return slices."""
-        await super().on_start()
+        """Start the consumer, and have it return slices. A broker that has just gone away is waited for."""
+        await patiently("starting the consumer", self._start_consumer)
         fetch_slices(self._ensure_consumer())
+
+    async def _start_consumer(self) -> None:
+        try:
+            await super().on_start()
+        except KafkaError:
+            # It stays until the next attempt makes another: some services of Faust take it that there is one.
+            await self._ensure_consumer().stop()
+            raise
 
     @Service.task
     async def _ask_for_missing_topics(self) -> None:
@@ -200,10 +210,26 @@ class ChunkConsumer(driver.Consumer):
         """Skip Faust's stall detector: it watches Faust's commits, and there are none."""
 
 
+class PatientProducer(driver.Producer):
+    """Faust's own producer, which writes nothing here, but which Faust starts before it starts the consumer."""
+
+    async def on_start(self) -> None:
+        """Start the producer. A broker that has just gone away is waited for."""
+        await patiently("starting Faust's producer", self._start_producer)
+
+    async def _start_producer(self) -> None:
+        try:
+            await super().on_start()
+        except KafkaError:
+            await super().on_stop()
+            raise
+
+
 class ChunkTransport(driver.Transport):
     """Makes the chunk consumer and gives it its flow."""
 
     Consumer = ChunkConsumer
+    Producer = PatientProducer
 
     def __init__(self, *args: Any, flow: Flow, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,5 +1,6 @@
 """What bad input, bad settings and a missing broker come to, through a real worker and real topics."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from streamproc.operations.topic_admin import create_topics
 from streamproc.runtime.kafka import Kafka
 from streamproc.topics import INPUT_LIMIT, Topic, deliveries
 from tests.support.configuration import distribution
+from tests.support.eventually import eventually
 from tests.support.runtime import make_topics
 from tests.support.streams import Sent, all_committed, read, read_json, send, send_json
 from tests.support.workers import WorkerProcess, Workers, until
@@ -325,3 +327,28 @@ async def test_a_worker_whose_broker_is_not_there_yet_says_so_waits_and_starts_b
             await committed(brokers, workers)
             await workers.stop(patient)
         assert len(await read(brokers, deliveries("email"))) == 1
+
+
+@pytest.mark.parametrize(("client", "told"), [("producer", "Faust's producer"), ("consumer", "the consumer")])
+async def test_a_broker_that_goes_just_before_a_client_of_a_worker_connects_is_waited_for(
+    tmp_path: Path, client: str, told: str
+) -> None:
+    def is_waiting(worker: WorkerProcess) -> bool:
+        return f"starting {told}" in {entry["what"] for entry in worker.entries("brokers_do_not_answer")}
+
+    command = (sys.executable, "-m", "tests.support.paused_worker", client, str(tmp_path))
+    with LocalKafka() as broker:
+        brokers = Kafka(broker.bootstrap, "gone.")
+        await create_topics(brokers.bootstrap, brokers.prefix, PARTITIONS, 1)
+        async with Workers(brokers, tmp_path, command=command) as workers:
+            impatient, patient = workers.start(), workers.start()
+            await eventually(
+                lambda: len(list(tmp_path.glob("found-*"))) == 2, what="all before it connected", within=IN_TIME
+            )
+            broker.kill()
+            (tmp_path / "go").touch()
+            await eventually(lambda: is_waiting(impatient) and is_waiting(patient), what="waiting", within=IN_TIME)
+            await workers.stop(impatient)
+            broker.start()
+            await patient.until_ready()
+            await workers.stop(patient)
