@@ -19,7 +19,7 @@ from streamproc.matching.groups import Group, merge
 from streamproc.matching.index import Bucket
 from streamproc.matching.selectors import SelectorKey, compile_select, selector_key
 
-#: A few take as many milliseconds, in which nobody else does anything.
+#: They take a millisecond or a few, in which nobody else does anything.
 _PREPARED_AT_ONCE: Final = 100
 
 

@@ -9,6 +9,7 @@ Faust keeps group membership, assignment and life cycle. What changes, and why:
   themselves. `resume_flow`, which ends each rebalance, tells it when there is nothing.
 * Nothing is committed and no acknowledged offsets are collected: offsets live in the tasks' transactions.
 * Fetches are `read_committed` and wait 100 ms at most on the broker instead of 1.5 s.
+* A broker that goes away just before the consumer, or Faust's own producer, connects is waited for; Faust would crash.
 * Topics that the brokers did not tell of are asked for at once: a broker that has just started may know none yet, and
   an assignment that was made then, of nothing to anybody, would stay for five minutes, until the client asks again.
 
