@@ -18,7 +18,8 @@ import uvloop
 
 from streamproc.local.kafka import kafka
 from tests.benchmarks import by_definitions, codes, liveness, releases
-from tests.benchmarks.bench_worker import apply_definitions, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.bench_worker import WORKER, apply_definitions, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.cores import on_core, one_core_left_free, told_core
 from tests.benchmarks.figures import Figure, quantile, show
 from tests.benchmarks.latency import measure_latency, sorted_latencies
 from tests.benchmarks.load import fill, shop_events
@@ -26,6 +27,7 @@ from tests.benchmarks.load import fill, shop_events
 PARTITIONS = 8
 LIVE = 100
 RATE = 1000
+WARM_UP_EVENTS = 200_000
 WARM_UP_SECONDS = 45
 RESULT = Path("build/bench.json")
 
@@ -33,17 +35,20 @@ RESULT = Path("build/bench.json")
 async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
     """Measure everything, one thing after the other."""
     told = f"{PARTITIONS} partitions, {LIVE} live definitions, one worker process, broker on the same machine"
+    waiting = WARM_UP_EVENTS + events
     variables = environment(bootstrap, "bench.")
     make_topics(variables, PARTITIONS)
     async with running_worker(variables):
         pushing = await apply_definitions(variables, LIVE)
-    size = await fill(bootstrap, "bench.customer-events", PARTITIONS, shop_events(), events)
-    plain = await plain_rate(bootstrap, "bench.customer-events", "bench.deliveries.sms", events)
+    size = await fill(bootstrap, "bench.customer-events", PARTITIONS, shop_events(), waiting)
     # Made beforehand, because making one costs this process as much as sending it does.
     later = list(islice(shop_events(seed=2), ceil(RATE * (WARM_UP_SECONDS + seconds))))
-    async with running_worker(variables) as worker:
-        rate = await rate_of(bootstrap, "bench", "bench.customer-events", events, worker)
-        again = await plain_rate(bootstrap, "bench.customer-events", "bench.deliveries.batch", events)
+    with one_core_left_free() as core:
+        plain = await plain_rate(core, bootstrap, "bench.customer-events", "bench.deliveries.sms", waiting)
+        async with running_worker(variables, on_core(core, WORKER)) as worker:
+            rate = await rate_of(bootstrap, "bench", "bench.customer-events", waiting, worker, WARM_UP_EVENTS)
+        again = await plain_rate(core, bootstrap, "bench.customer-events", "bench.deliveries.batch", waiting)
+    async with running_worker(variables):
         stamped = await measure_latency(
             bootstrap,
             "bench.",
@@ -55,7 +60,10 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
         )
     latencies = sorted_latencies(stamped)
     yardstick = (plain + again) / 2
-    load = f"{events} events of {size} bytes waiting, {told}"
+    load = (
+        f"{events:,} events of {size} bytes, after {WARM_UP_EVENTS:,} in which the broker is compiled, all waiting; "
+        f"{PARTITIONS} partitions, {LIVE} live definitions, {told_core(core)}, broker on the same machine"
+    )
     steady = (
         f"{RATE} events/s for {seconds:.0f} s, after {WARM_UP_SECONDS} s of them in which the broker is compiled; "
         f"{told}; event handed to the producer until its job can be read"
@@ -63,7 +71,10 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
     return [
         Figure("throughput", round(rate), "events/s", load),
         Figure(
-            "plain aiokafka loop", round(yardstick), "events/s", f"the same events, mean of {plain:.0f} and {again:.0f}"
+            "plain aiokafka loop",
+            round(yardstick),
+            "events/s",
+            f"all {waiting:,} events, mean of {plain:.0f} and {again:.0f}",
         ),
         Figure("throughput / plain loop", round(rate / yardstick, 2), "ratio", load),
         Figure("latency p50", round(quantile(latencies, 0.5), 1), "ms", steady),
@@ -73,10 +84,10 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
     ]
 
 
-async def plain_rate(bootstrap: str, source: str, target: str, count: int) -> float:
+async def plain_rate(core: int | None, bootstrap: str, source: str, target: str, count: int) -> float:
     """Time the yardstick in a process of its own."""
     arguments = [bootstrap, source, target, str(PARTITIONS), str(count)]
-    command = [sys.executable, "-m", "tests.benchmarks.plain_loop", *arguments]
+    command = on_core(core, [sys.executable, "-m", "tests.benchmarks.plain_loop", *arguments])
     done = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
     return float(done.stdout)
 
@@ -84,7 +95,9 @@ async def plain_rate(bootstrap: str, source: str, target: str, count: int) -> fl
 def main() -> None:
     """Run, show, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=600_000, help="events of the throughput run")
+    parser.add_argument(
+        "--events", type=int, default=600_000, help="events of the throughput run, without those of its warm-up"
+    )
     parser.add_argument("--seconds", type=float, default=20, help="seconds of the latency run")
     parser.add_argument("--customers", type=int, default=200_000, help="customers of the release")
     given = parser.parse_args()

@@ -22,7 +22,8 @@ import uvloop
 
 from streamproc.local.kafka import kafka
 from streamproc.local.shop.people import activity
-from tests.benchmarks.bench_worker import apply, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.bench_worker import WORKER, apply, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.cores import on_core, one_core_left_free, told_core
 from tests.benchmarks.definitions import write_records
 from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.load import fill
@@ -31,6 +32,7 @@ from tests.support.workers import WorkerProcess
 
 PARTITIONS = 8
 EVENTS = 200_000
+WARM_UP_EVENTS = 50_000
 CUSTOMERS = 20_000
 NEWS_SHARE = 0.01
 MEBIBYTE = 1024 * 1024
@@ -92,20 +94,22 @@ async def measure(bootstrap: str, sizes: Sequence[int] = SIZES, number: int = EV
                 began = perf_counter()
                 await apply(variables, folder)
                 applied = perf_counter() - began
-        await fill(bootstrap, f"{prefix}customer-events", PARTITIONS, events(shop), number)
+        waiting = WARM_UP_EVENTS + number
+        await fill(bootstrap, f"{prefix}customer-events", PARTITIONS, events(shop), waiting)
         began = perf_counter()
-        async with running_worker(variables) as worker:
-            seen = WorkerProcess(worker, Path(os.devnull), int(variables["STREAMPROC_WEB_PORT"]))
-            await seen.until_ready(PATIENCE_SECONDS)
-            ready, memory = perf_counter() - began, psutil.Process(worker.pid).memory_info().rss / MEBIBYTE
-            rate = await rate_of(bootstrap, prefix.strip("."), f"{prefix}customer-events", number, worker)
-            jobs = await seen.metric("streamproc_jobs_total") / number
+        with one_core_left_free() as core:
+            async with running_worker(variables, on_core(core, WORKER)) as worker:
+                seen = WorkerProcess(worker, Path(os.devnull), int(variables["STREAMPROC_WEB_PORT"]))
+                await seen.until_ready(PATIENCE_SECONDS)
+                ready, memory = perf_counter() - began, psutil.Process(worker.pid).memory_info().rss / MEBIBYTE
+                topic = f"{prefix}customer-events"
+                rate = await rate_of(bootstrap, prefix.strip("."), topic, waiting, worker, WARM_UP_EVENTS)
+                jobs = await seen.metric("streamproc_jobs_total") / waiting
         match, of_loads = await _matching(size)
         told = f"{size:,} live definitions"
+        load = f"{number:,} events after {WARM_UP_EVENTS:,}, all waiting; {told_core(core)}"
         figures += [
-            Figure(
-                "throughput", round(rate), "events/s", f"{told}; {jobs:.1f} jobs an event; {number:,} events waiting"
-            ),
+            Figure("throughput", round(rate), "events/s", f"{told}; {jobs:.1f} jobs an event; {load}"),
             Figure("matching", round(match, 2), "us an event", f"{told}; alone, without a broker"),
             Figure("matching / orjson.loads", round(of_loads, 2), "ratio", f"{told}; of the same events"),
             Figure("ready", round(ready, 1), "s", f"{told}; from the start of the process, definitions read"),
@@ -119,7 +123,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of live definitions")
-    parser.add_argument("--events", type=int, default=EVENTS, help="events of each run")
+    parser.add_argument("--events", type=int, default=EVENTS, help="events of each run, without those of its warm-up")
     given = parser.parse_args()
     with kafka() as bootstrap:
         show(uvloop.run(measure(bootstrap, [int(size) for size in given.sizes.split(",")], given.events)))
