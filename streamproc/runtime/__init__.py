@@ -33,7 +33,8 @@ The protocol, in the order in which it happens, and why each step is there:
 
 Around it: `compiled` and `preflight` say what must hold before anything starts, `host` runs Faust and the readers, the
 `gate` holds the first chunk back until the table is complete, `lag` measures, `unread` tells what stands in a topic
-behind what was read, and `listener` is whom all of them tell. `slices`, of `records`, are the form of what is fetched,
-and `chunks` of what is handled; `store` and `disk_store` keep state. `kafka`, `security`, `offsets`, `patience` and
-`cancelling` are what several of these need; `process_memory` is how the process has its memory.
+behind what was read, and `listener` is whom all of them tell. `fetch_sessions` is how it is fetched; `slices`, of
+`records`, are the form of what is fetched, and `chunks` of what is handled; `store` and `disk_store` keep state.
+`kafka`, `security`, `offsets`, `patience` and `cancelling` are what several of these need; `process_memory` is how the
+process has its memory.
 """

@@ -8,7 +8,8 @@ Faust keeps group membership, assignment and life cycle. What changes, and why:
 * `perform_seek`, which Faust awaits after each rebalance that assigns something, tells the `Flow` what; the tasks seek
   themselves. `resume_flow`, which ends each rebalance, tells it when there is nothing.
 * Nothing is committed and no acknowledged offsets are collected: offsets live in the tasks' transactions.
-* Fetches are `read_committed` and wait 100 ms at most on the broker instead of 1.5 s.
+* Fetches are `read_committed`, within a session (`fetch_sessions`), and wait 100 ms at most on the broker instead of
+  1.5 s.
 * A broker that goes away just before the consumer, or Faust's own producer, connects is waited for; Faust would crash.
 * Topics that the brokers did not tell of are asked for at once: a broker that has just started may know none yet, and
   an assignment that was made then, of nothing to anybody, would stay for five minutes, until the client asks again.
@@ -30,6 +31,7 @@ from mode import Service
 from mode.utils.futures import notify
 
 from streamproc.runtime.cancelling import end_other_tasks
+from streamproc.runtime.fetch_sessions import fetch_in_sessions
 from streamproc.runtime.patience import patiently
 from streamproc.runtime.slices import fetch_slices
 
@@ -75,9 +77,11 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
-        """Start the consumer, and have it return slices. A broker that has just gone away is waited for."""
+        """Start the consumer, and have it fetch slices in sessions. A broker that has just gone away is waited for."""
         await patiently("starting the consumer", self._start_consumer)
-        fetch_slices(self._ensure_consumer())
+        consumer = self._ensure_consumer()
+        fetch_slices(consumer)
+        fetch_in_sessions(consumer)
 
     async def _start_consumer(self) -> None:
         try:
