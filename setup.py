@@ -50,6 +50,7 @@ EVENT_PATH = (
     "streamproc/processing/memberships.py",
     "streamproc/processing/outgoing.py",
     "streamproc/processing/updates.py",
+    "streamproc/runtime/store.py",
 )
 
 WRITTEN_IN_C = (

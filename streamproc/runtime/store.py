@@ -82,13 +82,15 @@ class StateStore:
 
     def commit(self) -> None:
         """Merge what is staged: its transaction has committed."""
-        if self._order is not None:
-            self._reorder(self._order)
+        committed, order = self._committed, self._order
         for key, value in self._staged.items():
-            if value is None:
-                self._committed.pop(key, None)
+            number = len(committed)
+            if value is not None:
+                committed[key] = value
             else:
-                self._committed[key] = value
+                committed.pop(key, None)
+            if order is not None and len(committed) != number:
+                order.remove(key) if value is None else order.add(key)
         self._staged.clear()
 
     def rollback(self) -> None:
@@ -126,11 +128,3 @@ class StateStore:
         if self._order is None:
             self._order = SortedList(self._committed)
         return self._order
-
-    def _reorder(self, order: "SortedList[bytes]") -> None:
-        for key, value in self._staged.items():
-            if key in self._committed:
-                if value is None:
-                    order.remove(key)
-            elif value is not None:
-                order.add(key)
