@@ -30,7 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 compile: $(COMPILED) ## Compile the event path in place; after changing one of its modules again, or `make pure`
 
-$(COMPILED): $(INSTALLED) setup.py $(shell find streamproc/domain streamproc/matching streamproc/processing -name '*.py') $(shell find streamproc -name '*.[ch]')
+$(COMPILED): $(INSTALLED) setup.py $(shell find streamproc/domain streamproc/matching streamproc/processing -name '*.py') streamproc/runtime/store.py $(shell find streamproc -name '*.[ch]')
 	@echo "==> Compiling the event path (under a minute; without a C compiler it runs interpreted)"
 	@find streamproc -name '*.so' -delete
 	@mkdir -p build

@@ -43,7 +43,7 @@ class Definitions:
         self._triggers = {event: _Trigger(spec) for event, spec in TRIGGERS.items()}
         self._live: dict[str, CompiledDistribution] = {}
         self._conditions: dict[tuple[str, RuleFamily], Condition] = {}
-        self._segment_types: dict[str, str] = {}
+        self._segment_types: dict[str, str] = {}  # of those in force; an event asks up to twice
         self._users: dict[str, set[tuple[str, SelectorKey]]] = {}  # a rule's id: the buckets that have it
         self._generation = 0
         self._refreshing = self._refresh  # made once: with each event it would cost as much as a look-up

@@ -1,14 +1,15 @@
 """Fetch sessions (KIP-227): a fetch tells the broker what has changed since the one before, and hears of news only.
 
 aiokafka names every partition in each fetch and hears of each in the answer. A worker of eight partitions reads forty,
-mostly quiet, and fetches for each few events: naming them took a third of the time of the consumer's thread.
+mostly quiet, and fetches for each few events.
 
-A session is one node's. It begins with a fetch that names everything (epoch 0) and goes on with the next epoch after
-each answer. After an answer that did not come, or one that says that the broker has no such session, the next fetch
-names everything again, and closes the session that there may have been.
+A session is one node's. It begins with a full fetch, which names everything, and goes on with incremental ones, a new
+epoch each. After an answer that did not come, or that is an error as a whole, the next fetch is a full one again, and
+closes the session that there may have been. aiokafka has one fetch at a time on its way to a node.
 """
 
 import struct
+from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
 
@@ -26,13 +27,16 @@ _Wanted = dict[tuple[str, int], tuple[int, int]]
 _BEFORE_TOPICS = struct.Struct(">iiiibiii")
 _PARTITION = struct.Struct(">iiqqi")
 _ANSWER = struct.Struct(">ihii")
+# Partition, error, high watermark, last stable offset, log start offset, number of aborted transactions.
 _PARTITION_ANSWER = struct.Struct(">ihqqqi")
 _ABORTED = struct.Struct(">qq")
 _RECORDS = struct.Struct(">ii")
 _INT = struct.Struct(">i")
 _SHORT = struct.Struct(">h")
-_CONSUMER = -1
-_UNKNOWN = -1
+_REPLICA_ID = -1  # a consumer
+_NO_LEADER_EPOCH = -1
+_NO_LOG_START_OFFSET = -1
+_FULL_FETCH = 0
 _LAST_EPOCH = 2**31 - 1
 _SESSION_IS_GONE = (FetchSessionIdNotFound, InvalidFetchSessionEpoch)
 
@@ -42,24 +46,24 @@ class Session:
 
     def __init__(self) -> None:
         self.id = 0
-        self.epoch = 0
+        self.epoch = _FULL_FETCH
         self._held: _Wanted = {}
 
-    def next(self, wanted: _Wanted) -> tuple[_Wanted, list[tuple[str, int]]]:
+    def take(self, wanted: _Wanted) -> tuple[_Wanted, list[tuple[str, int]]]:
         """Return what the next fetch has to name, and what the broker has to forget."""
-        before = self._held if self.epoch else {}
+        before = {} if self.epoch == _FULL_FETCH else self._held
         self._held = wanted
         changed = {place: what for place, what in wanted.items() if before.get(place) != what}
         return changed, [place for place in before if place not in wanted]
 
     def go_on(self, session_id: int) -> None:
-        """Take an answer. A broker that has no room for sessions gives the id 0: all fetches name everything then."""
+        """Go on after an answer. A broker that has no room for sessions gives the id 0: all fetches are full ones."""
         self.id = session_id
-        self.epoch = (self.epoch % _LAST_EPOCH) + 1 if session_id else 0
+        self.epoch = (self.epoch % _LAST_EPOCH) + 1 if session_id else _FULL_FETCH
 
     def begin_anew(self) -> None:
-        """Name everything in the next fetch; the id stays, so that the broker lets go of what it keeps under it."""
-        self.epoch = 0
+        """Fetch in full next; the id stays, so that the broker lets go of what it keeps under it."""
+        self.epoch = _FULL_FETCH
 
 
 class Fetched:
@@ -78,12 +82,13 @@ class Fetch(Request):
 
     API_KEY = 1
     API_VERSION = 11
+    KNOWN_BY = "a newer Kafka"
 
     def __init__(self, asked: FetchRequest, session: Session) -> None:
         """Take what aiokafka's fetcher asks for."""
         self._asked = asked
         self._session_id, self._epoch = session.id, session.epoch
-        self._changed, self._forgotten = session.next(
+        self._changed, self._forgotten = session.take(
             {
                 (topic, partition): (offset, size)
                 for topic, partitions in asked.topics
@@ -104,7 +109,7 @@ class Fetch(Request):
         asked, changed = self._asked, _by_topic(self._changed)
         parts = [
             _BEFORE_TOPICS.pack(
-                _CONSUMER,
+                _REPLICA_ID,
                 asked._max_wait_ms,  # noqa: SLF001  (aiokafka's, without another way to read them)
                 asked._min_bytes,  # noqa: SLF001
                 asked._max_bytes,  # noqa: SLF001
@@ -118,7 +123,7 @@ class Fetch(Request):
             parts += (_text(topic), _INT.pack(len(partitions)))
             for partition in partitions:
                 offset, size = self._changed[topic, partition]
-                parts.append(_PARTITION.pack(partition, _UNKNOWN, offset, _UNKNOWN, size))
+                parts.append(_PARTITION.pack(partition, _NO_LEADER_EPOCH, offset, _NO_LOG_START_OFFSET, size))
         forgotten = _by_topic(self._forgotten)
         parts.append(_INT.pack(len(forgotten)))
         for topic, partitions in forgotten.items():
@@ -127,7 +132,7 @@ class Fetch(Request):
         return b"".join(parts)
 
     def decode(self, answer: BytesIO) -> Fetched:
-        """Return what has come; records are bytes, none of them where there are none."""
+        """Return what has come; null records are read as no bytes."""
         data, at = answer.getvalue(), answer.tell()
         _, code, session_id, topics = _ANSWER.unpack_from(data, at)
         at += _ANSWER.size
@@ -178,7 +183,7 @@ class FetchSessions:
             return fetched
         session.begin_anew()
         if error in _SESSION_IS_GONE:
-            return Fetched(0, 0, [])
+            return Fetched(0, 0, [])  # no news: the fetcher asks again at once
         raise error(f"node {node} answered a fetch with error {fetched.code}")
 
 
@@ -187,7 +192,7 @@ def fetch_in_sessions(consumer: AIOKafkaConsumer) -> None:
     consumer._fetcher._client = FetchSessions(consumer._client)  # noqa: SLF001  (there is no public way)
 
 
-def _by_topic(places: Any) -> dict[str, list[int]]:
+def _by_topic(places: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
     by_topic: dict[str, list[int]] = {}
     for topic, partition in places:
         by_topic.setdefault(topic, []).append(partition)
@@ -201,13 +206,13 @@ def _text(text: str) -> bytes:
 
 def _partition_at(data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
     """Read what came of one partition; returns where the next one starts."""
-    partition, code, high, stable, first, count = _PARTITION_ANSWER.unpack_from(data, at)
+    *head, count = _PARTITION_ANSWER.unpack_from(data, at)
     at += _PARTITION_ANSWER.size
     aborted = None
     if count >= 0:
         aborted = [_ABORTED.unpack_from(data, at + number * _ABORTED.size) for number in range(count)]
         at += count * _ABORTED.size
-    replica, length = _RECORDS.unpack_from(data, at)
+    preferred_read_replica, length = _RECORDS.unpack_from(data, at)
     at += _RECORDS.size
     end = at + max(length, 0)
-    return (partition, code, high, stable, first, aborted, replica, data[at:end]), end
+    return (*head, aborted, preferred_read_replica, data[at:end]), end

@@ -84,13 +84,17 @@ class StateStore:
         """Merge what is staged: its transaction has committed."""
         committed, order = self._committed, self._order
         for key, value in self._staged.items():
-            number = len(committed)
+            length = len(committed)
             if value is not None:
                 committed[key] = value
             else:
                 committed.pop(key, None)
-            if order is not None and len(committed) != number:
-                order.remove(key) if value is None else order.add(key)
+            # The length tells whether the key is new or gone, without a look-up for that alone.
+            if order is not None and len(committed) != length:
+                if value is None:
+                    order.remove(key)
+                else:
+                    order.add(key)
         self._staged.clear()
 
     def rollback(self) -> None:

@@ -37,13 +37,15 @@ class Request:
 
     API_KEY: ClassVar[int]
     API_VERSION: ClassVar[int]
+    #: Who knows this version, for the error when a broker does not.
+    KNOWN_BY: ClassVar[str] = "Kafka 4.0 or newer"
 
     def prepare(self, versions: Mapping[int, tuple[int, int]]) -> "Request":
         """Return the request itself. Raises `IncompatibleBrokerVersion` if the broker does not know the version."""
         lowest, highest = versions.get(self.API_KEY, (0, -1))
         if not lowest <= self.API_VERSION <= highest:
             raise IncompatibleBrokerVersion(
-                f"{type(self).__name__} needs version {self.API_VERSION} of API {self.API_KEY}: Kafka 4.0 or newer"
+                f"{type(self).__name__} needs version {self.API_VERSION} of API {self.API_KEY}: {self.KNOWN_BY}"
             )
         return self
 

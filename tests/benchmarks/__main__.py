@@ -6,7 +6,6 @@ Writes build/bench.json.
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,8 +17,8 @@ import uvloop
 
 from streamproc.local.kafka import kafka
 from tests.benchmarks import by_definitions, codes, liveness, releases
-from tests.benchmarks.bench_worker import WORKER, apply_definitions, environment, make_topics, rate_of, running_worker
-from tests.benchmarks.cores import on_core, one_core_left_free, told_core
+from tests.benchmarks.bench_worker import apply_definitions, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.cores import Cores, one_core_left_free
 from tests.benchmarks.figures import Figure, quantile, show
 from tests.benchmarks.latency import measure_latency, sorted_latencies
 from tests.benchmarks.load import fill, shop_events
@@ -43,11 +42,12 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
     size = await fill(bootstrap, "bench.customer-events", PARTITIONS, shop_events(), waiting)
     # Made beforehand, because making one costs this process as much as sending it does.
     later = list(islice(shop_events(seed=2), ceil(RATE * (WARM_UP_SECONDS + seconds))))
-    with one_core_left_free() as core:
-        plain = await plain_rate(core, bootstrap, "bench.customer-events", "bench.deliveries.sms", waiting)
-        async with running_worker(variables, on_core(core, WORKER)) as worker:
+    with one_core_left_free() as cores:
+        plain = await plain_rate(cores, bootstrap, "bench.customer-events", "bench.deliveries.sms", waiting)
+        async with running_worker(variables) as worker:
+            cores.give(worker.pid)
             rate = await rate_of(bootstrap, "bench", "bench.customer-events", waiting, worker, WARM_UP_EVENTS)
-        again = await plain_rate(core, bootstrap, "bench.customer-events", "bench.deliveries.batch", waiting)
+        again = await plain_rate(cores, bootstrap, "bench.customer-events", "bench.deliveries.batch", waiting)
     async with running_worker(variables):
         stamped = await measure_latency(
             bootstrap,
@@ -61,8 +61,8 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
     latencies = sorted_latencies(stamped)
     yardstick = (plain + again) / 2
     load = (
-        f"{events:,} events of {size} bytes, after {WARM_UP_EVENTS:,} in which the broker is compiled, all waiting; "
-        f"{PARTITIONS} partitions, {LIVE} live definitions, {told_core(core)}, broker on the same machine"
+        f"{events:,} events of {size} bytes, after {WARM_UP_EVENTS:,} that warm up worker and broker, all waiting; "
+        f"{PARTITIONS} partitions, {LIVE} live definitions, {cores.told('one worker process')}"
     )
     steady = (
         f"{RATE} events/s for {seconds:.0f} s, after {WARM_UP_SECONDS} s of them in which the broker is compiled; "
@@ -74,7 +74,7 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
             "plain aiokafka loop",
             round(yardstick),
             "events/s",
-            f"all {waiting:,} events, mean of {plain:.0f} and {again:.0f}",
+            f"the same events on the same core, {plain:.0f} before and {again:.0f} after",
         ),
         Figure("throughput / plain loop", round(rate / yardstick, 2), "ratio", load),
         Figure("latency p50", round(quantile(latencies, 0.5), 1), "ms", steady),
@@ -84,12 +84,16 @@ async def run(bootstrap: str, events: int, seconds: float) -> list[Figure]:
     ]
 
 
-async def plain_rate(core: int | None, bootstrap: str, source: str, target: str, count: int) -> float:
+async def plain_rate(cores: Cores, bootstrap: str, source: str, target: str, count: int) -> float:
     """Time the yardstick in a process of its own."""
-    arguments = [bootstrap, source, target, str(PARTITIONS), str(count)]
-    command = on_core(core, [sys.executable, "-m", "tests.benchmarks.plain_loop", *arguments])
-    done = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    arguments = [bootstrap, source, target, str(PARTITIONS), str(count), str(WARM_UP_EVENTS)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.benchmarks.plain_loop", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    cores.give(process.pid)
+    told, _ = await process.communicate()
+    assert process.returncode == 0
+    return float(told)
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ import uvloop
 
 from streamproc.local.kafka import kafka
 from streamproc.local.shop.people import activity
-from tests.benchmarks.bench_worker import WORKER, apply, environment, make_topics, rate_of, running_worker
-from tests.benchmarks.cores import on_core, one_core_left_free, told_core
+from tests.benchmarks.bench_worker import apply, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.cores import one_core_left_free
 from tests.benchmarks.definitions import write_records
 from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.load import fill
@@ -96,9 +96,10 @@ async def measure(bootstrap: str, sizes: Sequence[int] = SIZES, number: int = EV
                 applied = perf_counter() - began
         waiting = WARM_UP_EVENTS + number
         await fill(bootstrap, f"{prefix}customer-events", PARTITIONS, events(shop), waiting)
-        began = perf_counter()
-        with one_core_left_free() as core:
-            async with running_worker(variables, on_core(core, WORKER)) as worker:
+        with one_core_left_free() as cores:
+            began = perf_counter()
+            async with running_worker(variables) as worker:
+                cores.give(worker.pid)
                 seen = WorkerProcess(worker, Path(os.devnull), int(variables["STREAMPROC_WEB_PORT"]))
                 await seen.until_ready(PATIENCE_SECONDS)
                 ready, memory = perf_counter() - began, psutil.Process(worker.pid).memory_info().rss / MEBIBYTE
@@ -106,13 +107,13 @@ async def measure(bootstrap: str, sizes: Sequence[int] = SIZES, number: int = EV
                 rate = await rate_of(bootstrap, prefix.strip("."), topic, waiting, worker, WARM_UP_EVENTS)
                 jobs = await seen.metric("streamproc_jobs_total") / waiting
         match, of_loads = await _matching(size)
-        told = f"{size:,} live definitions"
-        load = f"{number:,} events after {WARM_UP_EVENTS:,}, all waiting; {told_core(core)}"
+        told, place = f"{size:,} live definitions", cores.told("one worker process")
+        load = f"{number:,} events after {WARM_UP_EVENTS:,} that warm up worker and broker, all waiting; {place}"
         figures += [
             Figure("throughput", round(rate), "events/s", f"{told}; {jobs:.1f} jobs an event; {load}"),
             Figure("matching", round(match, 2), "us an event", f"{told}; alone, without a broker"),
             Figure("matching / orjson.loads", round(of_loads, 2), "ratio", f"{told}; of the same events"),
-            Figure("ready", round(ready, 1), "s", f"{told}; from the start of the process, definitions read"),
+            Figure("ready", round(ready, 1), "s", f"{told}; from its start until definitions are read; {place}"),
             Figure("memory", round(memory), "MiB", f"{told}; once ready"),
             Figure("apply", round(applied, 1), "s", f"{told} and what they name, until all verdicts were there"),
         ]
@@ -125,7 +126,7 @@ def main() -> None:
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of live definitions")
     parser.add_argument("--events", type=int, default=EVENTS, help="events of each run, without those of its warm-up")
     given = parser.parse_args()
-    with kafka() as bootstrap:
+    with kafka(runs_long=True) as bootstrap:
         show(uvloop.run(measure(bootstrap, [int(size) for size in given.sizes.split(",")], given.events)))
 
 

@@ -1,6 +1,7 @@
 """The yardstick: a plain aiokafka loop that decodes each event and produces one job for it. No transaction, no rules.
 
-Run as a process of its own, like a worker; prints the events a second between its first and its last record.
+Run as a process of its own, like a worker; prints the events a second between its first record after those of the
+warm-up and its last one.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ JOB = b'{"id":"%b","customer":%b,"cause":{"event_id":"%b"},"settings":{"template
 POLL_RECORDS = 16_000
 
 
-async def run(bootstrap: str, source: str, target: str, partitions: int, count: int) -> float:
+async def run(bootstrap: str, source: str, target: str, partitions: int, count: int, warm_up: int) -> float:
     """Return events a second."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -31,10 +32,11 @@ async def run(bootstrap: str, source: str, target: str, partitions: int, count: 
     try:
         consumer.assign([TopicPartition(source, partition) for partition in range(partitions)])
         await consumer.seek_to_beginning()
-        done, began = 0, 0.0
+        done, first, began = 0, 0, 0.0
         while done < count:
             fetched = await consumer.getmany(timeout_ms=1000, max_records=POLL_RECORDS)
-            began = began or perf_counter()
+            if not began and done >= warm_up:
+                first, began = done, perf_counter()
             for tp, records in fetched.items():
                 batch = producer.create_batch()
                 for record in records:
@@ -47,12 +49,12 @@ async def run(bootstrap: str, source: str, target: str, partitions: int, count: 
                 sent.append(await producer.send_batch(batch, target, partition=tp.partition))
                 done += len(records)
         await asyncio.gather(*sent)
-        return done / (perf_counter() - began)
+        return (done - first) / (perf_counter() - began)
     finally:
         await producer.stop()
         await consumer.stop()
 
 
 if __name__ == "__main__":
-    bootstrap, source, target, partitions, count = sys.argv[1:]
-    print(uvloop.run(run(bootstrap, source, target, int(partitions), int(count))))
+    bootstrap, source, target, *numbers = sys.argv[1:]
+    print(uvloop.run(run(bootstrap, source, target, *map(int, numbers))))

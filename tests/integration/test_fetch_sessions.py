@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v11
 from aiokafka.structs import TopicPartition
 
 from streamproc.local.kafka import LocalKafka
 from streamproc.operations.topic_admin import create_topics
-from streamproc.runtime.fetch_sessions import fetch_in_sessions
+from streamproc.runtime.fetch_sessions import Fetch, fetch_in_sessions
 from streamproc.runtime.slices import fetch_slices
 
 pytestmark = pytest.mark.broker
@@ -33,10 +35,10 @@ class Watched:
         return getattr(self._client, name)
 
     async def send(self, node: int, request: Any) -> Any:
-        if request.API_KEY == 1:
-            changed = getattr(request, "_changed", None)
-            topics = [] if changed is not None else request.topics
-            self.named.append(len(changed or ()) + sum(len(partitions) for _, partitions in topics))
+        if request.API_KEY == FetchRequest.API_KEY:
+            versions = {FetchRequest.API_KEY: (0, Fetch.API_VERSION)}
+            told: Any = FetchRequest_v11.decode(BytesIO(request.prepare(versions).encode()))
+            self.named.append(sum(len(partitions) for _, partitions in told.topics))
         return await self._client.send(node, request)
 
 

@@ -6,7 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import FetchSessionIdNotFound, KafkaConnectionError, KafkaError, UnknownError
+from aiokafka.errors import (
+    FetchSessionIdNotFound,
+    InvalidFetchSessionEpoch,
+    KafkaConnectionError,
+    KafkaError,
+    UnknownError,
+)
 from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v11, FetchResponse_v11
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,10 +21,13 @@ from streamproc.runtime.fetch_sessions import Fetch, FetchSessions, Session
 
 NODE = 1
 TOPICS = st.sampled_from(["events", "customers", "commands-é"])
-WANTED = st.dictionaries(st.tuples(TOPICS, st.integers(0, 3)), st.integers(0, 2))
+#: Topic and partition: offset and most bytes.
+WANTED = st.dictionaries(
+    st.tuples(TOPICS, st.integers(0, 3)), st.tuples(st.integers(0, 2), st.sampled_from([500, 1000]))
+)
 #: What becomes of a fetch: answered, lost on its way there or back, or answered with an error.
 FATES = st.sampled_from(
-    ["answered", "answered", "answered", "lost", "answer lost", "cancelled", "session gone", "error"]
+    ["answered", "answered", "answered", "lost", "answer lost", "cancelled", "session gone", "epoch wrong", "error"]
 )
 INTS, LONGS = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)
 PARTITION = st.tuples(
@@ -28,10 +37,13 @@ PARTITION = st.tuples(
 ANSWERS = st.lists(st.tuples(st.text(max_size=10), st.lists(PARTITION, max_size=4)), max_size=3)
 
 
-def asked(wanted: dict[tuple[str, int], int], rack: str = "") -> FetchRequest:
+Wanted = dict[tuple[str, int], tuple[int, int]]
+
+
+def asked(wanted: Wanted, rack: str = "") -> FetchRequest:
     topics: dict[str, list[tuple[int, int, int]]] = {}
-    for (topic, partition), offset in wanted.items():
-        topics.setdefault(topic, []).append((partition, offset, 1000))
+    for (topic, partition), (offset, size) in wanted.items():
+        topics.setdefault(topic, []).append((partition, offset, size))
     return FetchRequest(100, 1, 5000, 1, list(topics.items()), rack)
 
 
@@ -39,8 +51,8 @@ def parsed(fetch: Fetch) -> FetchRequest_v11:
     return FetchRequest_v11.decode(BytesIO(fetch.encode()))
 
 
-def places(topics: list[Any]) -> dict[tuple[str, int], int]:
-    return {(topic, one[0]): one[2] for topic, partitions in topics for one in partitions}
+def places(topics: list[Any]) -> Wanted:
+    return {(topic, one[0]): (one[2], one[4]) for topic, partitions in topics for one in partitions}
 
 
 class Broker:
@@ -49,10 +61,10 @@ class Broker:
     def __init__(self, *, has_room: bool = True) -> None:
         self.cluster = "the client's"
         self.fate = "answered"
-        self.fetched: dict[tuple[str, int], int] = {}
+        self.fetched: Wanted = {}
         self.named = 0
         self._has_room = has_room
-        self._sessions: dict[int, dict[tuple[str, int], int]] = {}
+        self._sessions: dict[int, Wanted] = {}
         self._epochs: dict[int, int] = {}
         self._latest = 0
         self._unheard_of = 0
@@ -86,6 +98,8 @@ class Broker:
             if number not in self._sessions:
                 return FetchResponse_v11(0, FetchSessionIdNotFound.errno, 0, [])
             assert self._epochs[number] == told.session_epoch
+            if self.fate == "epoch wrong":
+                return FetchResponse_v11(0, InvalidFetchSessionEpoch.errno, number, [])
             self._epochs[number] += 1
             kept = self._sessions[number]
             for topic, partitions in told.forgotten_topics_data:
@@ -100,9 +114,7 @@ class Broker:
 
 
 @given(st.lists(st.tuples(WANTED, FATES), max_size=12), st.booleans())
-async def test_the_broker_fetches_what_was_asked_for_last(
-    fetches: list[tuple[dict[tuple[str, int], int], str]], has_room: bool
-) -> None:
+async def test_the_broker_fetches_what_was_asked_for_last(fetches: list[tuple[Wanted, str]], has_room: bool) -> None:
     broker = Broker(has_room=has_room)
     sessions = FetchSessions(broker)
     for wanted, fate in fetches:
@@ -110,7 +122,7 @@ async def test_the_broker_fetches_what_was_asked_for_last(
         try:
             fetched = await sessions.send(NODE, asked(wanted))
         except (KafkaError, asyncio.CancelledError):
-            assert fate not in {"answered", "session gone"}
+            assert fate not in {"answered", "session gone", "epoch wrong"}
             continue
         assert (fetched.API_VERSION, fetched.topics) == (11, [])
         if fate == "answered":
@@ -120,9 +132,9 @@ async def test_the_broker_fetches_what_was_asked_for_last(
 async def test_what_has_not_changed_is_not_named_again() -> None:
     broker = Broker()
     sessions = FetchSessions(broker)
-    wanted = {("events", number): 0 for number in range(8)}
+    wanted = {("events", number): (0, 1000) for number in range(8)}
     named = []
-    for changed in ({}, {("events", 3): 5}, {("customers", 0): 0}, {}):
+    for changed in ({}, {("events", 3): (5, 1000)}, {("customers", 0): (0, 1000)}, {}):
         wanted |= changed
         await sessions.send(NODE, asked(wanted))
         named.append(broker.named)
@@ -133,7 +145,7 @@ async def test_without_room_at_the_broker_everything_is_named() -> None:
     broker = Broker(has_room=False)
     sessions = FetchSessions(broker)
     for _ in range(3):
-        await sessions.send(NODE, asked({("events", 0): 0, ("events", 1): 0}))
+        await sessions.send(NODE, asked({("events", 0): (0, 1000), ("events", 1): (0, 1000)}))
         assert broker.named == 2
 
 
@@ -146,15 +158,16 @@ async def test_each_node_has_a_session_of_its_own() -> None:
     sessions = FetchSessions(SimpleNamespace(send=send))
     for offset in range(3):
         for node, broker in brokers.items():
-            await sessions.send(node, asked({("events", node): offset}))
-            assert broker.fetched == {("events", node): offset}
+            wanted = {("events", node): (offset, 1000)}
+            await sessions.send(node, asked(wanted))
+            assert broker.fetched == wanted
 
 
 async def test_an_error_of_the_whole_answer_is_raised() -> None:
     broker = Broker()
     broker.fate = "error"
     with pytest.raises(UnknownError, match="node 1 answered a fetch with error -1"):
-        await FetchSessions(broker).send(NODE, asked({("events", 0): 0}))
+        await FetchSessions(broker).send(NODE, asked({("events", 0): (0, 1000)}))
 
 
 async def test_other_requests_and_the_rest_of_the_client_are_left_alone() -> None:
@@ -164,7 +177,7 @@ async def test_other_requests_and_the_rest_of_the_client_are_left_alone() -> Non
 
 
 @given(WANTED, st.text(max_size=5))
-def test_a_first_fetch_says_what_the_client_would_say(wanted: dict[tuple[str, int], int], rack: str) -> None:
+def test_a_first_fetch_says_what_the_client_would_say(wanted: Wanted, rack: str) -> None:
     told, own = parsed(Fetch(asked(wanted, rack), Session())), asked(wanted, rack).prepare({1: (0, 11)})
     assert (told.session_id, told.session_epoch) == (0, 0)
     # The client fetches without a session.

@@ -211,6 +211,17 @@ def test_a_rule_without_an_access_key_is_counted_as_scanned(world: World) -> Non
     assert (world.definitions.segment_type("seg_1"), world.definitions.segment_type("seg_2")) == ("external", None)
 
 
+def test_the_type_of_a_segment_is_that_of_its_version_in_force(world: World) -> None:
+    types = []
+    for record in ({"id": "seg_1", "type": "external"}, {"id": "seg_1", "type": "static"}):
+        world.put("segments", "seg_1", record)
+        types.append(world.definitions.segment_type("seg_1"))
+    for _ in range(2):
+        world.definitions.put("segments", "seg_1", None)
+        types.append(world.definitions.segment_type("seg_1"))
+    assert types == ["external", "static", None, None]
+
+
 @pytest.mark.parametrize(
     "item", [{"product_id": "pen"}, {"product": {"id": "pen"}}, {"product": {"source_id": "pen"}, "product_id": None}]
 )

@@ -395,6 +395,8 @@ def test_an_unchanged_customer_is_not_written_again() -> None:
 
 def test_a_customer_is_read_once_and_written_once_a_chunk() -> None:
     class Counting:
+        """Around a store: a compiled class cannot be inherited from."""
+
         def __init__(self) -> None:
             self.store = StateStore()
             self.reads = self.writes = 0

@@ -1,6 +1,7 @@
 """What is compiled is looked at before a worker starts."""
 
 import os
+import re
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from platform import machine
@@ -19,6 +20,16 @@ def checkout(root: Path, *, source_at: int, compiled_at: int, source: str = "one
         (package / name).touch()
         os.utime(package / name, (at, at))
     return package
+
+
+def test_whatever_is_compiled_is_compiled_again_when_it_changes() -> None:
+    root = Path(streamproc.__file__).parents[1]
+    rule = re.search(r"^\$\(COMPILED\):(.*)$", (root / "Makefile").read_text(), re.MULTILINE)
+    assert rule is not None
+    places = re.findall(r"streamproc/\S+", rule[1])
+    compiled = re.findall(r'^    "(streamproc/\S+\.py)",$', (root / "setup.py").read_text(), re.MULTILINE)
+    assert len(compiled) > len(places)
+    assert [name for name in compiled if not name.startswith(tuple(places))] == []
 
 
 @pytest.mark.parametrize("source", ["one.py", "one.c"])
