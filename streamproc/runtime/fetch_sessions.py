@@ -132,7 +132,7 @@ class Fetch(Request):
         return b"".join(parts)
 
     def decode(self, answer: BytesIO) -> Fetched:
-        """Return what has come; null records are read as no bytes."""
+        """Return what has come; null records are read as no bytes. Raises when the answer is cut off."""
         data, at = answer.getvalue(), answer.tell()
         _, code, session_id, topics = _ANSWER.unpack_from(data, at)
         at += _ANSWER.size
@@ -140,7 +140,7 @@ class Fetch(Request):
         for _ in range(topics):
             (length,) = _SHORT.unpack_from(data, at)
             at += _SHORT.size
-            topic = data[at : at + length].decode()
+            topic = _piece(data, at, length).decode()
             at += length
             (count,) = _INT.unpack_from(data, at)
             at += _INT.size
@@ -214,5 +214,11 @@ def _partition_at(data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
         at += count * _ABORTED.size
     preferred_read_replica, length = _RECORDS.unpack_from(data, at)
     at += _RECORDS.size
-    end = at + max(length, 0)
-    return (*head, aborted, preferred_read_replica, data[at:end]), end
+    records = _piece(data, at, max(length, 0))
+    return (*head, aborted, preferred_read_replica, records), at + len(records)
+
+
+def _piece(data: bytes, start: int, length: int) -> bytes:
+    if not 0 <= length <= len(data) - start:
+        raise ValueError("the broker's answer to a fetch is cut off")
+    return data[start : start + length]

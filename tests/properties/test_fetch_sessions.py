@@ -1,6 +1,7 @@
 """Whatever gets lost, a broker that keeps sessions fetches just what was asked for, and its answers are read whole."""
 
 import asyncio
+import struct
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
@@ -192,6 +193,14 @@ def test_answers_are_read_as_the_client_reads_them(topics: list[Any], session: i
     answer.seek(len(header))
     fetched = Fetch(asked({}), Session()).decode(answer)
     assert (fetched.code, fetched.session_id, fetched.topics) == (0, session, topics)
+
+
+@given(ANSWERS.filter(bool), st.data())
+def test_an_answer_that_is_cut_off_is_refused(topics: list[Any], data: st.DataObject) -> None:
+    encoded = FetchResponse_v11(7, 0, 1, topics).encode()
+    cut = encoded[: data.draw(st.integers(0, len(encoded) - 1))]
+    with pytest.raises((ValueError, struct.error)):
+        Fetch(asked({}), Session()).decode(BytesIO(cut))
 
 
 def test_epochs_begin_again_behind_the_last_one() -> None:
