@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -22,11 +23,18 @@ import uvloop
 
 from streamproc.local.kafka import kafka
 from streamproc.local.shop.people import activity
-from tests.benchmarks.bench_worker import apply, environment, make_topics, rate_of, running_worker
+from tests.benchmarks.bench_worker import (
+    apply,
+    apply_definitions,
+    environment,
+    make_topics,
+    rate_of,
+    running_worker,
+)
 from tests.benchmarks.cores import one_core_left_free
 from tests.benchmarks.definitions import write_records
 from tests.benchmarks.figures import Figure, show
-from tests.benchmarks.load import fill
+from tests.benchmarks.load import fill, shop_events
 from tests.benchmarks.matching import SIZES, Shop
 from tests.support.workers import WorkerProcess
 
@@ -37,6 +45,7 @@ CUSTOMERS = 20_000
 NEWS_SHARE = 0.01
 MEBIBYTE = 1024 * 1024
 PATIENCE_SECONDS = 300
+SIZE_WITH_FEW_JOBS = 10_000
 
 
 def write_configuration(folder: Path, shop: Shop, size: int) -> None:
@@ -81,9 +90,37 @@ async def _matching(size: int) -> tuple[float, float]:
     return match, of_loads
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """One worker, from its start to the last event."""
+
+    rate: float
+    jobs: float
+    ready: float
+    memory: float
+    place: str
+
+
+async def _measure_worker(bootstrap: str, variables: dict[str, str], waiting: int) -> _Measured:
+    """Start a worker for events that wait, and measure what comes after the warm-up."""
+    prefix = variables["STREAMPROC_PREFIX"]
+    with one_core_left_free() as cores:
+        began = perf_counter()
+        async with running_worker(variables) as worker:
+            cores.give(worker.pid)
+            seen = WorkerProcess(worker, Path(os.devnull), int(variables["STREAMPROC_WEB_PORT"]))
+            await seen.until_ready(PATIENCE_SECONDS)
+            ready, memory = perf_counter() - began, psutil.Process(worker.pid).memory_info().rss / MEBIBYTE
+            topic = f"{prefix}customer-events"
+            rate = await rate_of(bootstrap, prefix.strip("."), topic, waiting, worker, WARM_UP_EVENTS)
+            jobs = await seen.metric("streamproc_jobs_total") / waiting
+    return _Measured(rate, jobs, ready, memory, cores.told("one worker process"))
+
+
 async def measure(bootstrap: str, sizes: Sequence[int] = SIZES, number: int = EVENTS) -> list[Figure]:
-    """Measure each size with topics of its own."""
+    """Measure each size with topics of its own, and one of them with the events and the few jobs of `make bench`."""
     figures = []
+    waiting = WARM_UP_EVENTS + number
     for size in sizes:
         prefix, shop = f"definitions{size}.", Shop(size)
         variables = environment(bootstrap, prefix)
@@ -94,30 +131,41 @@ async def measure(bootstrap: str, sizes: Sequence[int] = SIZES, number: int = EV
                 began = perf_counter()
                 await apply(variables, folder)
                 applied = perf_counter() - began
-        waiting = WARM_UP_EVENTS + number
         await fill(bootstrap, f"{prefix}customer-events", PARTITIONS, events(shop), waiting)
-        with one_core_left_free() as cores:
-            began = perf_counter()
-            async with running_worker(variables) as worker:
-                cores.give(worker.pid)
-                seen = WorkerProcess(worker, Path(os.devnull), int(variables["STREAMPROC_WEB_PORT"]))
-                await seen.until_ready(PATIENCE_SECONDS)
-                ready, memory = perf_counter() - began, psutil.Process(worker.pid).memory_info().rss / MEBIBYTE
-                topic = f"{prefix}customer-events"
-                rate = await rate_of(bootstrap, prefix.strip("."), topic, waiting, worker, WARM_UP_EVENTS)
-                jobs = await seen.metric("streamproc_jobs_total") / waiting
+        run = await _measure_worker(bootstrap, variables, waiting)
         match, of_loads = await _matching(size)
-        told, place = f"{size:,} live definitions", cores.told("one worker process")
-        load = f"{number:,} events after {WARM_UP_EVENTS:,} that warm up worker and broker, all waiting; {place}"
+        told = f"{size:,} live definitions"
         figures += [
-            Figure("throughput", round(rate), "events/s", f"{told}; {jobs:.1f} jobs an event; {load}"),
+            Figure("throughput", round(run.rate), "events/s", f"{told}; {_load(number, run)}"),
             Figure("matching", round(match, 2), "us an event", f"{told}; alone, without a broker"),
             Figure("matching / orjson.loads", round(of_loads, 2), "ratio", f"{told}; of the same events"),
-            Figure("ready", round(ready, 1), "s", f"{told}; from its start until definitions are read; {place}"),
-            Figure("memory", round(memory), "MiB", f"{told}; once ready"),
+            Figure(
+                "ready", round(run.ready, 1), "s", f"{told}; from its start until definitions are read; {run.place}"
+            ),
+            Figure("memory", round(run.memory), "MiB", f"{told}; once ready"),
             Figure("apply", round(applied, 1), "s", f"{told} and what they name, until all verdicts were there"),
         ]
+        if size == SIZE_WITH_FEW_JOBS:
+            figures.append(await _with_few_jobs(bootstrap, size, number))
     return figures
+
+
+async def _with_few_jobs(bootstrap: str, size: int, number: int) -> Figure:
+    variables = environment(bootstrap, f"few_jobs{size}.")
+    make_topics(variables, PARTITIONS)
+    async with running_worker(variables):
+        await apply_definitions(variables, size)
+    waiting = WARM_UP_EVENTS + number
+    bytes_each = await fill(bootstrap, f"few_jobs{size}.customer-events", PARTITIONS, shop_events(), waiting)
+    run = await _measure_worker(bootstrap, variables, waiting)
+    told = f"{size:,} live definitions, of which most ask for a value of metadata that few customers have"
+    load = f"{told}; events of {bytes_each} bytes; {_load(number, run)}"
+    return Figure("throughput, one job for most events", round(run.rate), "events/s", load)
+
+
+def _load(number: int, run: _Measured) -> str:
+    warm_up = f"{number:,} events after {WARM_UP_EVENTS:,} that warm up worker and broker"
+    return f"{run.jobs:.1f} jobs an event; {warm_up}, all waiting; {run.place}"
 
 
 def main() -> None:
