@@ -43,7 +43,7 @@ class Definitions:
         self._triggers = {event: _Trigger(spec) for event, spec in TRIGGERS.items()}
         self._live: dict[str, CompiledDistribution] = {}
         self._conditions: dict[tuple[str, RuleFamily], Condition] = {}
-        self._segment_types: dict[str, str] = {}  # of those in force; an event asks up to twice
+        self._segments = self.configuration.objects("segments")  # at hand: an event asks up to twice
         self._users: dict[str, set[tuple[str, SelectorKey]]] = {}  # a rule's id: the buckets that have it
         self._generation = 0
         self._refreshing = self._refresh  # made once: with each event it would cost as much as a look-up
@@ -62,11 +62,6 @@ class Definitions:
         self._generation += 1
         if kind == "validation-rules":
             self._recompile(object_id)
-        elif kind == "segments":
-            if in_force is None:
-                self._segment_types.pop(object_id, None)
-            else:
-                self._segment_types[object_id] = in_force.record["type"]
 
     def prepare(self) -> Iterator[None]:
         """Look at every live distribution once, a few in a step: an event would else wait for those that it starts."""
@@ -99,7 +94,8 @@ class Definitions:
 
     def segment_type(self, segment_id: str) -> str | None:
         """Return the type of a segment in force, None for one that is not known."""
-        return self._segment_types.get(segment_id)
+        segment = self._segments.get(segment_id)
+        return None if segment is None else str(segment.record["type"])
 
     def counts(self) -> dict[str, int]:
         """Return how many objects of each kind are in force, and how many rules every event of a trigger meets."""

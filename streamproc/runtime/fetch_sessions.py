@@ -9,6 +9,7 @@ closes the session that there may have been. aiokafka has one fetch at a time on
 """
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
@@ -157,7 +158,7 @@ class FetchSessions:
 
     def __init__(self, client: AIOKafkaClient) -> None:
         self._client = client
-        self._sessions: dict[int, Session] = {}
+        self._sessions: defaultdict[int, Session] = defaultdict(Session)
 
     def __getattr__(self, name: str) -> Any:
         """Give the fetcher everything else of the client."""
@@ -170,7 +171,7 @@ class FetchSessions:
         """
         if not isinstance(request, FetchRequest):
             return await self._client.send(node, request)
-        session = self._sessions.setdefault(node, Session())
+        session = self._sessions[node]
         try:
             fetched: Fetched = await self._client.send(node, Fetch(request, session))
         except BaseException:
