@@ -146,6 +146,7 @@ async def test_without_room_at_the_broker_everything_is_named() -> None:
     broker = Broker(has_room=False)
     sessions = FetchSessions(broker)
     for _ in range(3):
+        broker.named = 0
         await sessions.send(NODE, asked({("events", 0): (0, 1000), ("events", 1): (0, 1000)}))
         assert broker.named == 2
 
